@@ -1,0 +1,7 @@
+/** Time as the core sees it. Real time comes from the hub, a fake one from the tests. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Calls `fn` once after `ms` milliseconds; the answer cancels it. Never keeps a process alive. */
+  after(ms: number, fn: () => void): () => void;
+}

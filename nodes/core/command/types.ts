@@ -1,0 +1,50 @@
+import type { ErrorObject } from '../rpc/errors.ts';
+
+/** Port: how a command reaches a device, whatever the protocol. */
+export interface DeviceLink {
+  /**
+   * Hands a command to the device or sensor with this id: JSON-RPC `{ jsonrpc, id, method, params }`.
+   * Resolves when it has left the hub; rejects with RpcError when there is no way to deliver it.
+   */
+  deliver(targetId: string, command: { id: string; method: string; params: Record<string, unknown> }): Promise<void>;
+}
+
+export type CommandState = 'queued' | 'sent' | 'done' | 'failed' | 'timed_out';
+
+/** A command as it is recorded. */
+export interface CommandRecord {
+  command_id: string;
+  /** The MCU that carries it out. */
+  device_id: string;
+  sensor_id?: string;
+  command: string;
+  arguments: Record<string, unknown>;
+  state: CommandState;
+  /** Id of the key that asked for it. */
+  issued_by: string;
+  /** ISO 8601. */
+  created_at: string;
+  sent_at?: string;
+  ended_at?: string;
+  execution_time_ms?: number;
+  result?: unknown;
+  error?: ErrorObject;
+  /** An answer that came after the end; recorded, never used. */
+  late_answer?: unknown;
+}
+
+/** Result of `device.execute` (specification section 4.2). */
+export interface ExecuteResult {
+  status: 'success';
+  command_id: string;
+  execution_time_ms: number;
+  /** What the device answered, less `applied_config`. */
+  result?: unknown;
+  applied_config?: Record<string, unknown>;
+}
+
+/** Result of `device.batch_execute` (specification section 8.2). */
+export interface BatchResult {
+  results: { device_id: string; status: 'success' | 'failed'; result?: ExecuteResult; error?: ErrorObject }[];
+  summary: { success: number; failed: number };
+}

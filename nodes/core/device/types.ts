@@ -1,0 +1,82 @@
+import type { JsonSchema } from '../rpc/types.ts';
+import type { ValueType } from '../telemetry/types.ts';
+
+export type DeviceStatus = 'online' | 'offline';
+
+/** What a device or sensor measures, from its schema, its template, or its first reading. */
+export interface MeasurementDeclaration {
+  measurement_type: string;
+  value_type: ValueType;
+  unit?: string;
+  /** Inclusive bounds of a believable value. */
+  range?: { min?: number; max?: number };
+  accuracy?: string;
+  /** Fixed by the first reading, not declared by anybody. */
+  learned?: boolean;
+}
+
+/** A command a device declares in its static schema or by `device.register_method`. */
+export interface CommandDeclaration {
+  name: string;
+  description?: string;
+  /** JSON Schema of the arguments object; absent means unchecked. */
+  arguments?: JsonSchema;
+  read_only?: boolean;
+  destructive?: boolean;
+  timeout_ms?: number;
+  /** Registered by `device.register_method`: callable as a method under its own name. */
+  method?: boolean;
+}
+
+/** A device as it is stored. JSON, snake_case as in the protocol. */
+export interface DeviceRecord {
+  device_id: string;
+  hardware_id?: string;
+  name: string;
+  device_type: string;
+  manufacturer?: string;
+  model?: string;
+  firmware_version?: string;
+  location?: string;
+  labels: Record<string, string>;
+  static_schema: Record<string, unknown>;
+  /** Semantic version of the schema the static schema was validated against. */
+  schema_version: string;
+  measurements: MeasurementDeclaration[];
+  commands: CommandDeclaration[];
+  /** Whether the device declared its commands at all; if not, any command name is passed on. */
+  commands_declared: boolean;
+  /** Last configuration a command reported as applied. */
+  applied_config?: Record<string, unknown>;
+  status: DeviceStatus;
+  /** ISO 8601. */
+  assigned_at: string;
+  /** ISO 8601, as of the last stored change of the record. `DeviceRegistry.view` has the live one. */
+  last_seen: string;
+  heartbeat_interval: number;
+  telemetry_interval: number;
+}
+
+/** A sensor under an MCU. Its id can stand wherever a device id can in topics, queries and commands. */
+export interface SensorRecord {
+  sensor_id: string;
+  mcu_id: string;
+  name: string;
+  manufacturer?: string;
+  model?: string;
+  /** Name and version of the schema template it was matched with, e.g. `bosch-bmp580@1.0.0`. */
+  template?: string;
+  /** Where on the MCU it sits, e.g. `i2c:0x47`; with model and mcu_id it identifies the sensor when it is discovered again. */
+  address?: string;
+  static_schema: Record<string, unknown>;
+  measurements: MeasurementDeclaration[];
+  commands: CommandDeclaration[];
+  commands_declared: boolean;
+  assigned_at: string;
+}
+
+/** What an id stands for. */
+export interface Target {
+  device: DeviceRecord;
+  sensor?: SensorRecord;
+}

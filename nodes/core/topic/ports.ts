@@ -1,0 +1,50 @@
+import type { Principal } from '../security/types.ts';
+import type { Topic } from './types.ts';
+
+/** A message a client published into the topic tree. */
+export interface InboundMessage {
+  topic: string;
+  /** The topic taken apart; undefined for a topic outside the tree. */
+  parsed: Topic | undefined;
+  payload: Uint8Array;
+  qos: 0 | 1 | 2;
+  /** Kept by the broker from earlier, not published now: no sign of life. */
+  retained: boolean;
+  /** The client's will, published for it after it vanished. */
+  will: boolean;
+  /** Known with the embedded broker; an external one has authenticated the client itself. */
+  clientId?: string;
+  principal?: Principal;
+  /** MQTT 5 request/response properties. */
+  responseTopic?: string;
+  correlationData?: Uint8Array;
+  /**
+   * Ends the wait for the acknowledgement (PUBACK/PUBREC). Must be called exactly once; with an error an MQTT 5
+   * client gets a negative acknowledgement and a 3.1.1 client none.
+   */
+  settle(error?: Error): void;
+}
+
+export interface PublishOptions {
+  qos?: 0 | 1 | 2;
+  retain?: boolean;
+  correlationData?: Uint8Array;
+  /** Seconds after which an undelivered message is dropped (MQTT 5). */
+  messageExpiry?: number;
+}
+
+/** Port: the MQTT broker the hub uses, embedded or external (see test/contract/mqtt-link.ts). */
+export interface MqttLink {
+  /** Resolves when the broker took the message (for an external one: acknowledged it, qos 1 and 2). */
+  publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): Promise<void>;
+  /** Every inbound message of the tree; without a listener messages are settled at once. The answer unsubscribes. */
+  onMessage(listener: (message: InboundMessage) => void): () => void;
+  /** Connected, connecting, or why not; the listener is called at once and at every change. */
+  onState(listener: (state: { connected: boolean; detail: string }) => void): () => void;
+  /** Closes every connection of this principal id (a revoked key, a removed device). */
+  disconnect(principalId: string): void;
+  /** Where clients connect, for people to read; e.g. `mqtt://127.0.0.1:1883`. */
+  readonly url: string;
+  stats(): { clients: number; received: number; published: number; refused: number };
+  close(): Promise<void>;
+}
