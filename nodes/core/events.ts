@@ -9,6 +9,8 @@ export interface HubEvents {
   updated: { device: DeviceRecord };
   removed: { device: DeviceRecord };
   sensor_discovered: { device: DeviceRecord; sensor: SensorRecord };
+  /** The set of methods this device offers, or the schema of one, is another than before. */
+  methods_changed: { device: DeviceRecord };
 }
 
 /** A small typed event source: no wildcard, no once, listeners are called in order of subscription. */

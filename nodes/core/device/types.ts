@@ -72,6 +72,8 @@ export interface SensorRecord {
   measurements: MeasurementDeclaration[];
   commands: CommandDeclaration[];
   commands_declared: boolean;
+  /** Last configuration a command to this sensor reported as applied. */
+  applied_config?: Record<string, unknown>;
   assigned_at: string;
 }
 

@@ -93,8 +93,9 @@ export interface SchemaRegistry {
    * Throws RpcError -32602 for a bus or a number that cannot be read.
    */
   match(scan: BusScan): TemplateCandidate[];
-  /** `schema.list`: sorted by name. Throws RpcError -32602 for a bad limit or an unknown bus. */
-  list(filter: SchemaFilter): { schemas: SchemaSummary[]; cursor?: string };
+  /** `schema.list`: sorted by name. Throws RpcError -32602 for a filter of the wrong shape.
+   * @param filter a SchemaFilter, as it came */
+  list(filter: unknown): { schemas: SchemaSummary[]; cursor?: string };
   /**
    * `schema.get`: one version of a schema, the newest if none is named (`name@version` works too).
    * Throws RpcError -32602 with the `nearest` names, or with the versions there are as `allowed`.

@@ -38,7 +38,7 @@ export interface Deliveries {
   /** Readings that nobody settled, by source, since start. */
   unsettledBySource(): Record<string, number>;
   /** How many are open now. */
-  open_count(): number;
+  openCount(): number;
   /** Cancels all deadlines; open deliveries end as unsettled. */
   close(): void;
 }
@@ -113,7 +113,7 @@ export function createDeliveries(deps: {
       return end(id, delivery, { accepted: 0, rejected, unsettled: false });
     },
     unsettledBySource: () => ({ ...unsettled }),
-    open_count: () => open.size,
+    openCount: () => open.size,
     close() {
       for (const id of [...open.keys()]) expire(id);
     },

@@ -1,0 +1,166 @@
+/**
+ * Everything that relies on the inside of aedes 2.0.0-beta.1, in one place: what it leaves open to hostile
+ * clients is closed here, and where it knows only "accept or disconnect" this adds the other answers of MQTT.
+ * Each of these has a test with a hostile client beside it, so that another version of aedes can be tried.
+ */
+import type { Aedes, Client, PublishPacket } from 'aedes';
+import type { BrokerLimits } from './limits.ts';
+
+type Subscription = { topic: string; qos: number };
+type ConnectOrPublish = { properties?: unknown };
+type Packet = ConnectOrPublish & {
+  cmd: string;
+  topic?: string;
+  subscriptions?: Subscription[];
+  will?: ConnectOrPublish;
+};
+
+interface ClientInternals {
+  subscriptions: Record<string, unknown>;
+  clean: boolean;
+  sessionExpiryInterval: number;
+  _connectSessionExpiryInterval: number;
+  _sessionExpiryClamped: boolean;
+  _parser: {
+    parse(buffer: Buffer): number;
+    prependListener(event: 'packet', listener: (packet: Packet) => void): void;
+  };
+}
+
+interface BrokerInternals {
+  clients: Record<string, Client>;
+  mq: { emit(packet: unknown, done: (error?: Error | null) => void): unknown };
+}
+
+const internals = (client: Client): ClientInternals => client as unknown as ClientInternals;
+
+/** Stands in for a topic that must not reach the routing tables; nobody may publish or subscribe to it. */
+const refusedTopic = '$refused';
+
+/** Makes the broker safe for any client id, and its publishers independent of its subscribers. */
+export function guardBroker(broker: Aedes): void {
+  const inner = broker as unknown as BrokerInternals;
+  inner.clients = Object.create(null) as Record<string, Client>;
+  // A publisher otherwise waits until the slowest subscriber's socket has drained.
+  const emit = inner.mq.emit.bind(inner.mq);
+  inner.mq.emit = (packet, done) => {
+    emit(packet, () => undefined);
+    done();
+    return inner.mq;
+  };
+}
+
+/** Looks at each packet of a client before aedes does. */
+export function guardClient(client: Client, limits: BrokerLimits): void {
+  const inner = internals(client);
+  inner.subscriptions = Object.create(null) as Record<string, unknown>;
+  const parser = inner._parser;
+  const parse = parser.parse.bind(parser);
+  parser.parse = (buffer) => {
+    try {
+      return parse(buffer);
+    } catch (error) {
+      client.emit('error', error instanceof Error ? error : new Error(String(error)));
+      return 0;
+    }
+  };
+  parser.prependListener('packet', (packet) => inspect(packet, limits));
+}
+
+function inspect(packet: Packet, limits: BrokerLimits): void {
+  if (packet.cmd === 'publish') {
+    cleanProperties(packet);
+    if (packet.topic !== undefined && !isRoutable(packet.topic, limits))
+      packet.topic = refusedTopic;
+  } else if (packet.cmd === 'subscribe') {
+    packet.subscriptions?.forEach((subscription, index) => {
+      if (index < limits.maxSubscriptions && isRoutable(subscription.topic, limits)) return;
+      subscription.topic = `${refusedTopic}/${index}`;
+    });
+  } else if (packet.cmd === 'connect' && packet.will) {
+    cleanProperties(packet.will);
+  }
+}
+
+function isRoutable(topic: string, limits: BrokerLimits): boolean {
+  if (topic.length > 1024 || topic === '__proto__' || topic.includes('\u0000')) return false;
+  let levels = 1;
+  for (let at = topic.indexOf('/'); at >= 0; at = topic.indexOf('/', at + 1)) levels++;
+  return levels <= limits.maxTopicLevels;
+}
+
+const propertyChecks: Record<string, (value: unknown) => boolean> = {
+  payloadFormatIndicator: (value) => typeof value === 'boolean',
+  messageExpiryInterval: (value) => typeof value === 'number',
+  willDelayInterval: (value) => typeof value === 'number',
+  topicAlias: (value) => typeof value === 'number',
+  contentType: (value) => typeof value === 'string',
+  responseTopic: (value) => typeof value === 'string' && value.length <= 1024,
+  correlationData: (value) => Buffer.isBuffer(value),
+};
+
+/** A property sent twice is parsed into a list, which cannot be written again: it would end each subscriber. */
+function cleanProperties(packet: ConnectOrPublish): void {
+  if (typeof packet.properties !== 'object' || packet.properties === null) {
+    delete packet.properties;
+    return;
+  }
+  packet.properties = Object.fromEntries(
+    Object.entries(packet.properties).filter(([name, value]) => propertyChecks[name]?.(value)),
+  );
+}
+
+/** Ends a client's session with its connection, whatever its CONNECT asked for; an MQTT 5 client is told. */
+export function makeSessionEphemeral(client: Client): void {
+  const inner = internals(client);
+  inner.clean = true;
+  inner.sessionExpiryInterval = 0;
+  inner._connectSessionExpiryInterval = 0;
+  inner._sessionExpiryClamped = client.version === 5;
+}
+
+/** The topics a client is subscribed to now. */
+export function subscriptionCount(client: Client): number {
+  return Object.keys(internals(client).subscriptions).length;
+}
+
+const puback = 0x40;
+const pubrec = 0x50;
+
+/** MQTT 5 reason codes (section 2.4). */
+export const reasonCodes = { notStored: 0x83, notAuthorized: 0x87, administrativeAction: 0x98 };
+
+/**
+ * Drops a publication and keeps the client. MQTT 5 carries the reason in the acknowledgement; MQTT 3.1.1 has no
+ * such answer, so the message is acknowledged and discarded [MQTT-3.3.5-2].
+ */
+export function refusePublish(client: Client, packet: PublishPacket, done: () => void): void {
+  discard(packet);
+  if (packet.qos > 0) {
+    if (client.version === 5) acknowledge(client, packet, reasonCodes.notAuthorized);
+    else acknowledge(client, packet);
+  }
+  done();
+}
+
+/** Drops a publication that could not be kept: negative in MQTT 5, unanswered in 3.1.1, which sends it again. */
+export function withholdAcknowledgement(
+  client: Client,
+  packet: PublishPacket,
+  done: () => void,
+): void {
+  discard(packet);
+  if (packet.qos > 0 && client.version === 5) acknowledge(client, packet, reasonCodes.notStored);
+  done();
+}
+
+function discard(packet: PublishPacket): void {
+  (packet as PublishPacket & { _notAuthorized?: boolean })._notAuthorized = true;
+}
+
+function acknowledge(client: Client, packet: PublishPacket, reason?: number): void {
+  if (client.closed || packet.messageId === undefined) return;
+  const id = [packet.messageId >> 8, packet.messageId & 0xff];
+  const body = reason === undefined ? id : [...id, reason];
+  client.conn.write(Buffer.from([packet.qos === 1 ? puback : pubrec, body.length, ...body]));
+}

@@ -1,0 +1,332 @@
+import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
+import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
+import type { Log } from '../../core/log.ts';
+import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
+import type { Principal } from '../../core/security/types.ts';
+import type { InboundMessage, MqttLink } from '../../core/topic/ports.ts';
+import { parseTopic } from '../../core/topic/topics.ts';
+import {
+  guardBroker,
+  guardClient,
+  reasonCodes,
+  refusePublish,
+  subscriptionCount,
+  withholdAcknowledgement,
+} from './aedes-guard.ts';
+import { createSessions } from './aedes-sessions.ts';
+import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
+import { createLinkEvents, settleOnce } from './link-events.ts';
+import { createThrottledWarn } from './throttled-log.ts';
+
+export interface EmbeddedBrokerOptions {
+  host: string;
+  /** 0 takes a free port; `url` tells which. */
+  port: number;
+  /** Who this is, from the user name and password of a CONNECT; undefined refuses. Nobody is anonymous. */
+  authenticate: (username: string, password: string) => Principal | undefined;
+  /** The device that a sensor belongs to. */
+  ownerOf: OwnerOf;
+  limits?: Partial<BrokerLimits>;
+  log: Log;
+}
+
+interface Identity {
+  principal: Principal;
+  /** Its key was revoked: nothing more is taken from it, its will included. */
+  revoked: boolean;
+}
+
+const sessionSweepMs = 3600_000;
+const closeGraceMs = 500;
+
+/**
+ * Starts the hub's own broker: MQTT 3.1.1 and 5 on one port. A client's message is acknowledged when the hub has
+ * settled it, for every QoS the client's socket is not read on while its messages wait. Sessions and retained
+ * messages live in memory and end with the process.
+ * @throws Error when the port cannot be listened on
+ */
+export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<MqttLink> {
+  const { authenticate, ownerOf, log } = options;
+  const limits: BrokerLimits = { ...defaultBrokerLimits, ...options.limits };
+  const warn = createThrottledWarn(log);
+  const counts = { received: 0, published: 0, refused: 0 };
+  const live = new Map<Client, Identity>();
+  const identities = new WeakMap<Client, Identity>();
+  const cleanStarts = new WeakMap<Client, boolean>();
+  const wills = new WeakSet();
+  const waitingRepetitions = new Map<string, (() => void)[]>();
+  const sockets = new Set<Socket>();
+  let closing = false;
+
+  const mayHear = (client: Client, topic: string): boolean => {
+    const identity = identities.get(client);
+    if (!identity || identity.revoked) return false;
+    return maySubscribe(identity.principal, topic, client.id, ownerOf);
+  };
+  const refuse = (client: Client, what: string): void => {
+    counts.refused++;
+    warn(`MQTT client "${client.id}": ${what}`);
+  };
+
+  const broker = await Aedes.createBroker({
+    connectTimeout: limits.connectTimeoutMs,
+    drainTimeout: limits.drainTimeoutMs,
+    maximumPacketSize: limits.maxPacketBytes,
+    sessionExpiryIntervalLimit: limits.sessionExpirySeconds,
+    pendingSessionsLimit: limits.maxConnections,
+    // What a client sends before its CONNACK; one read of its socket bounds it anyway.
+    queueLimit: 10_000,
+    concurrency: 0,
+    preConnect(client, packet, done) {
+      cleanStarts.set(client, packet.clean ?? true);
+      if (packet.will) wills.add(packet.will);
+      done(null, true);
+    },
+    authenticate(client, username, password, done) {
+      void admit(client, username, password).then(
+        () => done(null, true),
+        (error: unknown) => {
+          counts.refused++;
+          warn(`MQTT connection of "${client.id}" refused: ${(error as Error).message}`);
+          done(error as AuthenticateError, false);
+        },
+      );
+    },
+    authorizePublish(client, packet, done) {
+      if (!client || closing) done(new Error('published for nobody'));
+      else if (wills.has(packet)) takeWill(client, packet, done);
+      else takePublish(client, packet, () => done());
+    },
+    authorizeSubscribe(client, subscription, done) {
+      const allowed =
+        mayHear(client, subscription.topic) && subscriptionCount(client) < limits.maxSubscriptions;
+      if (!allowed) refuse(client, `may not subscribe to ${subscription.topic}`);
+      done(null, allowed ? subscription : null);
+    },
+    authorizeForward(client, packet) {
+      if (!mayHear(client, packet.topic)) return null;
+      if (client.conn.writableLength <= limits.maxBufferedBytes) return packet;
+      if (packet.qos > 0) client.conn.destroy(new Error('does not read what it subscribed to'));
+      return null;
+    },
+  });
+  guardBroker(broker);
+  const sessions = createSessions(broker, limits, mayHear);
+  broker.on('error', (error: Error) => log.error(`MQTT broker: ${error.message}`));
+  broker.on('clientError', (client, error) => warn(`MQTT client "${client.id}": ${error.message}`));
+  broker.on('connectionError', (_client, error) => warn(`MQTT connection: ${error.message}`));
+  broker.on('clientDisconnect', (client) => sessions.release(client));
+  broker.on('sessionExpired', (client) => sessions.forget(client.id));
+
+  async function admit(
+    client: Client,
+    username: string | undefined,
+    password: Buffer | undefined,
+  ): Promise<void> {
+    if (client.id.length > 128 || /[\p{Cc}\ufffd]/u.test(client.id)) {
+      throw connectError(2, 'a client id has at most 128 characters and no control characters');
+    }
+    const principal =
+      username === undefined || password === undefined
+        ? undefined
+        : authenticate(username, password.toString());
+    if (!principal) throw connectError(4, 'unknown user name or wrong key');
+    if (!(await sessions.claim(client, principal, cleanStarts.get(client) ?? true))) {
+      throw connectError(2, 'this client id belongs to somebody else');
+    }
+    if (client.closed) return;
+    const identity: Identity = { principal, revoked: false };
+    identities.set(client, identity);
+    live.set(client, identity);
+    client.conn.once('close', () => live.delete(client));
+  }
+
+  const inbound = (
+    client: Client,
+    identity: Identity,
+    packet: PublishPacket,
+    will: boolean,
+    settle: (error?: Error) => void,
+  ): InboundMessage => {
+    const { responseTopic, correlationData } = packet.properties ?? {};
+    return {
+      topic: packet.topic,
+      parsed: parseTopic(packet.topic),
+      payload: typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload,
+      qos: packet.qos,
+      retained: false,
+      will,
+      clientId: client.id,
+      principal: identity.principal,
+      ...(responseTopic !== undefined && { responseTopic }),
+      ...(correlationData !== undefined && { correlationData }),
+      settle: settleOnce(settle),
+    };
+  };
+
+  const objection = (client: Client, packet: PublishPacket): string | undefined => {
+    const identity = identities.get(client);
+    if (!identity || identity.revoked) return 'its key was revoked';
+    if (!mayPublish(identity.principal, packet.topic, ownerOf)) {
+      return `may not publish to ${packet.topic}`;
+    }
+    const answer = packet.properties?.responseTopic;
+    if (answer !== undefined && (answer.search(/[+#]/) >= 0 || !mayHear(client, answer))) {
+      return `may not ask for an answer to ${answer}`;
+    }
+    return undefined;
+  };
+
+  const takeWill = (
+    client: Client,
+    packet: PublishPacket,
+    done: (error?: Error | null) => void,
+  ): void => {
+    const identity = identities.get(client);
+    const problem = objection(client, packet);
+    if (problem !== undefined || !identity) {
+      refuse(client, `will: ${problem ?? 'unknown client'}`);
+      done(new Error('refused'));
+      return;
+    }
+    counts.received++;
+    events.deliver(inbound(client, identity, packet, true, (error) => done(error ?? null)));
+  };
+
+  const takePublish = (client: Client, packet: PublishPacket, done: () => void): void => {
+    const identity = identities.get(client);
+    const problem = objection(client, packet);
+    if (problem !== undefined || !identity) {
+      refuse(client, problem ?? 'unknown client');
+      refusePublish(client, packet, done);
+      return;
+    }
+    const repetitionKey = packet.qos === 2 ? `${packet.messageId ?? 0} ${client.id}` : undefined;
+    if (repetitionKey !== undefined) {
+      // QoS 2 is exactly once for the hub too: aedes looks for repetitions only after this hook.
+      if (sessions.tookQos2(client.id, packet.messageId ?? 0)) {
+        done();
+        return;
+      }
+      const waiting = waitingRepetitions.get(repetitionKey);
+      if (waiting) {
+        waiting.push(() => takePublish(client, packet, done));
+        return;
+      }
+      waitingRepetitions.set(repetitionKey, []);
+    }
+    counts.received++;
+    events.deliver(
+      inbound(client, identity, packet, false, (error) => {
+        if (closing) return;
+        if (error) withholdAcknowledgement(client, packet, done);
+        else done();
+        if (repetitionKey === undefined) return;
+        const waiting = waitingRepetitions.get(repetitionKey) ?? [];
+        waitingRepetitions.delete(repetitionKey);
+        for (const repetition of waiting) setImmediate(repetition);
+      }),
+    );
+  };
+
+  const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    guardClient(broker.handle(socket), limits);
+  });
+  server.maxConnections = limits.maxConnections;
+  server.on('drop', () => {
+    counts.refused++;
+    warn(`MQTT connection refused: ${limits.maxConnections} connections are open`);
+  });
+
+  try {
+    await listen(server, options.port, options.host);
+  } catch (error) {
+    await new Promise<void>((resolve) => broker.close(resolve));
+    throw error;
+  }
+  server.on('error', (error) => log.error(`MQTT broker: ${error.message}`));
+  const { port } = server.address() as AddressInfo;
+  const url = `mqtt://${isIPv6(options.host) ? `[${options.host}]` : options.host}:${port}`;
+  const events = createLinkEvents({ connected: true, detail: `listening on ${url}` }, log);
+  const sweep = setInterval(() => void sessions.expire(), sessionSweepMs);
+  sweep.unref();
+
+  return {
+    url,
+    onMessage: events.onMessage,
+    onState: events.onState,
+    publish(topic, payload, { qos = 0, retain = false, correlationData, messageExpiry } = {}) {
+      const properties = {
+        ...(correlationData !== undefined && { correlationData: Buffer.from(correlationData) }),
+        ...(messageExpiry !== undefined && { messageExpiryInterval: messageExpiry }),
+      };
+      return new Promise((resolve, reject) => {
+        broker.publish(
+          {
+            cmd: 'publish',
+            topic,
+            payload: Buffer.from(payload),
+            qos,
+            retain,
+            dup: false,
+            ...(Object.keys(properties).length > 0 && { properties }),
+          },
+          (error) => {
+            if (error) {
+              reject(error);
+              return;
+            }
+            counts.published++;
+            resolve();
+          },
+        );
+      });
+    },
+    disconnect(principalId) {
+      for (const [client, identity] of live) {
+        if (identity.principal.id !== principalId) continue;
+        identity.revoked = true;
+        const { conn } = client;
+        client.disconnect({ reasonCode: reasonCodes.administrativeAction }, () => undefined);
+        setTimeout(() => conn.destroy(), closeGraceMs).unref();
+      }
+      sessions
+        .endAll(principalId)
+        .catch((error: unknown) => log.error(`MQTT sessions: ${String(error)}`));
+    },
+    stats: () => ({ clients: live.size, ...counts }),
+    async close() {
+      if (closing) return;
+      closing = true;
+      clearInterval(sweep);
+      events.setState({ connected: false, detail: 'closed' });
+      events.close();
+      const closed = new Promise((resolve) => server.close(resolve));
+      const grace = setTimeout(() => sockets.forEach((socket) => socket.destroy()), closeGraceMs);
+      await new Promise<void>((resolve) => broker.close(resolve));
+      clearTimeout(grace);
+      sockets.forEach((socket) => socket.destroy());
+      await closed;
+    },
+  };
+}
+
+/** Return codes of MQTT 3.1.1; aedes turns them into those of MQTT 5. */
+function connectError(returnCode: 2 | 4, text: string): Error {
+  return Object.assign(new Error(text), { returnCode });
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'another program uses this port' : error.message;
+      reject(new Error(`cannot listen for MQTT on ${host}:${port}: ${why}`, { cause: error }));
+    });
+    server.listen(port, host, () => {
+      server.removeAllListeners('error');
+      resolve();
+    });
+  });
+}

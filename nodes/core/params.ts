@@ -1,0 +1,58 @@
+import { isObject, type JsonObject } from './document.ts';
+import { ErrorCode, RpcError } from './rpc/errors.ts';
+
+/** -32602 about one field of the params, with what would have been right. */
+export function invalidParam(field: string, reason: string, details: JsonObject = {}): RpcError {
+  return new RpcError(ErrorCode.InvalidParams, reason, { field, ...details });
+}
+
+/** A string param, or undefined if it is absent or null. @throws RpcError -32602 */
+export function optionalString(params: JsonObject, field: string): string | undefined {
+  const value = params[field] ?? undefined;
+  if (value === undefined || typeof value === 'string') return value;
+  throw invalidParam(field, `${field} must be a string`);
+}
+
+/** A string param that has to be there and not be empty. @throws RpcError -32602 */
+export function requiredString(params: JsonObject, field: string): string {
+  const value = optionalString(params, field);
+  if (value === undefined || value.trim() === '')
+    throw invalidParam(field, `${field} is missing; it must be a string that is not empty`);
+  return value;
+}
+
+/** A number param within bounds, or undefined if it is absent or null. @throws RpcError -32602 */
+export function optionalNumber(
+  params: JsonObject,
+  field: string,
+  bounds: { min: number; max: number; integer?: boolean },
+): number | undefined {
+  const value = params[field] ?? undefined;
+  if (value === undefined) return undefined;
+  const { min, max, integer } = bounds;
+  const fits =
+    typeof value === 'number' && value >= min && value <= max && !(integer && !Number.isInteger(value));
+  if (fits) return value;
+  const kind = integer ? 'an integer' : 'a number';
+  throw invalidParam(field, `${field} must be ${kind} from ${min} to ${max}`, { min, max });
+}
+
+/** An object param, or undefined if it is absent or null. @throws RpcError -32602 */
+export function optionalObject(params: JsonObject, field: string): JsonObject | undefined {
+  const value = params[field] ?? undefined;
+  if (value === undefined || isObject(value)) return value;
+  throw invalidParam(field, `${field} must be an object`);
+}
+
+/** A string param that is one of a few words. @throws RpcError -32602 */
+export function optionalWord<T extends string>(
+  params: JsonObject,
+  field: string,
+  allowed: readonly T[],
+): T | undefined {
+  const value = params[field] ?? undefined;
+  if (value === undefined) return undefined;
+  const found = allowed.find((word) => word === value);
+  if (found !== undefined) return found;
+  throw invalidParam(field, `${field} must be one of ${allowed.join(', ')}`, { allowed });
+}

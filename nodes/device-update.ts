@@ -1,0 +1,23 @@
+import type { NodeAPI } from 'node-red';
+import { paramsOf, registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
+
+interface DeviceUpdateDef extends HubNodeDef {
+  operation: 'update' | 'remove';
+}
+
+/** Changes what people call a device, or removes it: `device.update`, `device.remove`. */
+export default function (RED: NodeAPI): void {
+  registerOperation<DeviceUpdateDef>(
+    RED,
+    'llm-iot-device-update',
+    async (hub, message, { operation }) => {
+      const params = paramsOf(message);
+      return {
+        payload:
+          operation === 'remove'
+            ? await hub.removeDevice(params['device_id'])
+            : await hub.devices.update(params),
+      };
+    },
+  );
+}

@@ -1,0 +1,9 @@
+import type { NodeAPI } from 'node-red';
+import { paramsOf, registerOperation } from './runtime/node-kit.ts';
+
+/** Takes in a method a device offers (specification section 8.1). */
+export default function (RED: NodeAPI): void {
+  registerOperation(RED, 'llm-iot-method-register', async (hub, message) => ({
+    payload: await hub.devices.registerMethod(paramsOf(message)),
+  }));
+}

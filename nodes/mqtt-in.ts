@@ -1,0 +1,38 @@
+import type { Node, NodeAPI } from 'node-red';
+import type { InboundBranch } from './runtime/inbound.ts';
+import { attachBranch } from './runtime/mqtt-source.ts';
+import type { HubMessage } from './runtime/message.ts';
+import { translate, useHub, type HubNodeDef } from './runtime/node-kit.ts';
+
+interface MqttInDef extends HubNodeDef {
+  branch: InboundBranch;
+  batch: string | number;
+  window: string | number;
+}
+
+/** A source: what devices publish in one branch of the topic tree (specification section 5.2). */
+export default function (RED: NodeAPI): void {
+  RED.nodes.registerType('llm-iot-mqtt-in', function (this: Node, def: MqttInDef) {
+    RED.nodes.createNode(this, def);
+    const kit = useHub(RED, this, def.hub);
+    kit.whenReady((hub) => {
+      const stopWatching = hub.onUnsettled(this.id, (count) =>
+        kit.showFailed(translate(RED, 'not_settled', { count: String(count) })),
+      );
+      const detach = attachBranch(hub, {
+        branch: def.branch,
+        source: this.id,
+        batch: { readings: Number(def.batch) || 500, windowMs: Number(def.window) || 5 },
+        send: (message) => this.send(message as HubMessage),
+        refuse: (message) => {
+          kit.showRefused(message.error?.message ?? '');
+          this.send([null, message as HubMessage]);
+        },
+      });
+      return () => {
+        stopWatching();
+        detach();
+      };
+    });
+  });
+}

@@ -1,0 +1,66 @@
+import type { Node, NodeAPI } from 'node-red';
+import { RpcError } from './core/rpc/errors.ts';
+import type { JsonSchema, MethodDeclaration, RpcCall } from './core/rpc/types.ts';
+import type { Role } from './core/security/types.ts';
+import type { HubMessage } from './runtime/message.ts';
+import { useHub, type HubNodeDef } from './runtime/node-kit.ts';
+
+interface RpcInDef extends HubNodeDef {
+  method: string;
+  description: string;
+  /** JSON text. */
+  params: string;
+  /** JSON text. */
+  result: string;
+  roles: Role[];
+  readOnly: boolean;
+  destructive: boolean;
+  /** Seconds. */
+  timeout: string | number;
+  /** Serves the methods that devices registered, instead of one of its own. */
+  deviceMethods: boolean;
+  open: boolean;
+}
+
+/** Declares one JSON-RPC method: what is wired to it up to an `rpc-out` is the method. */
+export default function (RED: NodeAPI): void {
+  RED.nodes.registerType('llm-iot-rpc-in', function (this: Node, def: RpcInDef) {
+    RED.nodes.createNode(this, def);
+    const kit = useHub(RED, this, def.hub);
+    const take = (call: RpcCall): void => this.send(messageOf(call) as HubMessage);
+    kit.whenReady((hub) => {
+      try {
+        return def.deviceMethods
+          ? hub.serveDeviceMethods(declarationOf(def), take)
+          : hub.methods.declare(declarationOf(def), take);
+      } catch (error) {
+        const reason = error instanceof RpcError ? error.reason : String(error);
+        kit.showFailed(reason);
+        this.error(reason);
+        return undefined;
+      }
+    });
+  });
+}
+
+function declarationOf(def: RpcInDef): MethodDeclaration {
+  return {
+    name: def.method,
+    description: def.description,
+    params: parseSchema(def.params),
+    result: parseSchema(def.result),
+    roles: def.roles,
+    readOnly: def.readOnly,
+    destructive: def.destructive,
+    timeoutMs: (Number(def.timeout) || 10) * 1000,
+    open: def.open,
+  };
+}
+
+function parseSchema(text: string): JsonSchema {
+  return text.trim() ? (JSON.parse(text) as JsonSchema) : {};
+}
+
+function messageOf({ id, method, params, principal, transport }: RpcCall): HubMessage {
+  return { payload: params, topic: method, rpc: { id, method, principal, transport } };
+}

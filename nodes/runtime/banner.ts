@@ -1,0 +1,36 @@
+import type { NodeAPI } from 'node-red';
+import type { Hub } from './hub.ts';
+import type { HubSettings } from './settings.ts';
+
+/** Where a person reaches this Node-RED. */
+function baseUrl(settings: { uiHost?: string; uiPort?: number; https?: unknown }): string {
+  const host = !settings.uiHost || settings.uiHost === '0.0.0.0' ? 'localhost' : settings.uiHost;
+  return `${settings.https ? 'https' : 'http'}://${host}:${settings.uiPort ?? 1880}`;
+}
+
+/** One block with all that a newcomer needs; keys that were just made are in it, and nowhere else ever again. */
+export function announceHub(RED: NodeAPI, hub: Hub, settings: HubSettings): void {
+  if (hub.announced) return;
+  hub.announced = true;
+  const base = baseUrl(RED.settings as object);
+  const node = base + ((RED.settings.httpNodeRoot || '').replace(/\/$/, ''));
+  const admin = (RED.settings.httpAdminRoot as string | false | undefined) || '';
+  const { admin: adminKey, registration } = hub.newKeys;
+  const shownKey = adminKey ?? '$LLM_IOT_ADMIN_KEY';
+  const lines = [
+    'LLM-IoT hub is ready',
+    `  Editor     ${base}${admin.replace(/\/$/, '')}/`,
+    `  JSON-RPC   ${node}${settings.rpcPath}`,
+    `  WebSocket  ${node.replace(/^http/, 'ws')}${settings.wsPath}`,
+    `  MQTT       ${hub.mqtt.url}`,
+    `  Data       ${settings.dataDir}`,
+    ...(adminKey ? [`  Admin key         ${adminKey}`] : []),
+    ...(registration ? [`  Registration key  ${registration}`] : []),
+    ...(adminKey || registration ? ['  (keys are shown this once; only hashes of them are kept)'] : []),
+    '  Try it:',
+    `  curl -s ${node}${settings.rpcPath} -H 'Authorization: Bearer ${shownKey}' -H 'Content-Type: application/json' ` +
+      `-d '{"jsonrpc":"2.0","id":1,"method":"hub.info"}'`,
+  ];
+  const rule = '─'.repeat(72);
+  RED.log.info(`\n${rule}\n${lines.join('\n')}\n${rule}`);
+}

@@ -1,0 +1,25 @@
+import type { NodeMessage } from 'node-red';
+import type { ErrorObject } from '../core/rpc/errors.ts';
+import type { Transport } from '../core/rpc/types.ts';
+import type { Principal } from '../core/security/types.ts';
+
+/** The call a message belongs to; `rpc-out` needs it, everything between may ignore it. */
+export interface MessageRpc {
+  /** The hub's id of the call. */
+  id: string;
+  method: string;
+  principal: Principal | undefined;
+  transport: Transport;
+}
+
+/** What travels on the wires between the hub's nodes; docs/messages.md is the same in words. */
+export interface HubMessage extends NodeMessage {
+  payload?: unknown;
+  topic?: string;
+  device?: { device_id: string };
+  rpc?: MessageRpc;
+  /** Opaque id of the telemetry delivery this message belongs to. */
+  delivery?: string;
+  /** Why it was refused; also what a Catch node sets (then without a numeric code). */
+  error?: ErrorObject;
+}

@@ -1,0 +1,147 @@
+import { readStatusMessage } from '../core/device/status-message.ts';
+import { RpcError, toErrorObject } from '../core/rpc/errors.ts';
+import { parseStrictJson } from '../core/rpc/json.ts';
+import { normaliseTelemetry } from '../core/telemetry/normalise.ts';
+import { formatTopic } from '../core/topic/topics.ts';
+import type { InboundMessage } from '../core/topic/ports.ts';
+import type { Hub } from './hub.ts';
+import type { InboundBranch, InboundListener } from './inbound.ts';
+import type { HubMessage } from './message.ts';
+import { createTelemetryBatcher } from './telemetry-batcher.ts';
+
+export interface BranchOptions {
+  branch: InboundBranch;
+  /** Id of the node. */
+  source: string;
+  batch: { readings: number; windowMs: number };
+  send: (message: HubMessage) => void;
+  refuse: (message: HubMessage) => void;
+}
+
+/** Attaches a node to a branch of the topic tree; the answer detaches it. */
+export function attachBranch(hub: Hub, options: BranchOptions): () => void {
+  const take = takers[options.branch] ?? takePlain;
+  const { listener, stop } = take(hub, options);
+  const detach = hub.inbound.attach(options.branch, (message, settled) => {
+    try {
+      listener(message, settled);
+    } catch (error) {
+      const cause = error instanceof RpcError ? String(error.code) : 'internal';
+      hub.ledger.refusedMessage('mqtt', cause);
+      options.refuse(refusalOf(message, error));
+      settled(); // refused for what it says: sending it again would not help
+    }
+  });
+  return () => {
+    detach();
+    stop?.();
+  };
+}
+
+type Taker = (hub: Hub, options: BranchOptions) => { listener: InboundListener; stop?: () => void };
+
+const deviceIdOf = ({ parsed }: InboundMessage): string | undefined =>
+  parsed && 'deviceId' in parsed ? parsed.deviceId : undefined;
+
+const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
+  const batcher = createTelemetryBatcher({
+    clock: hub.clock,
+    deliveries: hub.deliveries,
+    source,
+    transport: 'mqtt',
+    limits: batch,
+    send: (payload, delivery) => send({ payload, delivery, topic: 'telemetry' }),
+  });
+  return {
+    listener(message, settled) {
+      const deviceId = deviceIdOf(message);
+      const { readings, rejected, operational_status } = normaliseTelemetry(
+        parseStrictJson(message.payload),
+        { arrival: hub.clock.now(), ...(deviceId === undefined ? {} : { deviceId }) },
+      );
+      if (operational_status && deviceId) hub.setOperationalStatus(deviceId, operational_status);
+      if (rejected.length > 0) {
+        hub.countRejected('mqtt', rejected);
+        refuse(refusalOf(message, rejected[0]));
+      }
+      if (readings.length > 0) batcher.add(readings, settled);
+      else settled();
+    },
+    stop: () => batcher.flush(),
+  };
+};
+
+const takeAnnounce: Taker = (hub, { send }) => ({
+  listener(message, settled) {
+    const replyTo =
+      message.responseTopic ??
+      (message.clientId && formatTopic({ branch: 'discovery-response', clientId: message.clientId }));
+    void hub.dispatcher
+      .handle(message.payload, { principal: hub.principalOf(message), transport: 'mqtt' }, ({ id, method, params, principal, transport }) =>
+        send({ payload: params, topic: method, rpc: { id, method, principal, transport } }),
+      )
+      .then(async (answer) => {
+        if (answer && replyTo)
+          await hub.mqtt.publish(replyTo, answer, {
+            qos: 1,
+            ...(message.correlationData ? { correlationData: message.correlationData } : {}),
+          });
+      })
+      .then(() => settled(), settled);
+  },
+});
+
+const takeStatus: Taker = (_hub, { send }) => ({
+  listener(message, settled) {
+    const deviceId = deviceIdOf(message) ?? '';
+    const status = readStatusMessage(message.payload, message);
+    if (status) send({ payload: { ...status, device_id: deviceId }, device: { device_id: deviceId }, topic: message.topic });
+    settled();
+  },
+});
+
+const takeCommandResponse: Taker = (_hub, { send }) => ({
+  listener(message, settled) {
+    const deviceId = deviceIdOf(message) ?? '';
+    send({ payload: parseStrictJson(message.payload), device: { device_id: deviceId }, topic: message.topic });
+    settled();
+  },
+});
+
+const takePlain: Taker = (_hub, { send }) => ({
+  listener(message, settled) {
+    const deviceId = deviceIdOf(message);
+    send({ payload: jsonOrText(message.payload), topic: message.topic, ...(deviceId ? { device: { device_id: deviceId } } : {}) });
+    settled();
+  },
+});
+
+const takers: Partial<Record<InboundBranch, Taker>> = {
+  telemetry: takeTelemetry,
+  announce: takeAnnounce,
+  status: takeStatus,
+  'command-response': takeCommandResponse,
+};
+
+function jsonOrText(payload: Uint8Array): unknown {
+  try {
+    return parseStrictJson(payload);
+  } catch {
+    return new TextDecoder().decode(payload);
+  }
+}
+
+/** The message for output 2: where it came from, the first characters of it, and why. */
+function refusalOf(message: InboundMessage, cause: unknown): HubMessage {
+  const deviceId = deviceIdOf(message);
+  const error =
+    cause instanceof Error
+      ? toErrorObject(cause)
+      : toErrorObject(new RpcError((cause as { code: never }).code, (cause as { reason: string }).reason));
+  return {
+    topic: message.topic,
+    payload: { topic: message.topic, excerpt: new TextDecoder().decode(message.payload.subarray(0, 200)) },
+    ...(deviceId ? { device: { device_id: deviceId } } : {}),
+    error,
+  };
+}

@@ -1,0 +1,20 @@
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import type { Ids } from '../core/ids.ts';
+
+/** The real clock. Its timers keep no process alive. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, fn) {
+    const timer = setTimeout(fn, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Real randomness. Keys carry 256 bits, so a plain SHA-256 of them cannot be guessed back. */
+export const systemIds: Ids = {
+  uuid: () => randomUUID(),
+  secret: (prefix) => `${prefix}_${randomBytes(32).toString('base64url')}`,
+  hash: (secret) => createHash('sha256').update(secret).digest('hex'),
+};

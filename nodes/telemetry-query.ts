@@ -1,0 +1,20 @@
+import type { NodeAPI } from 'node-red';
+import { paramsOf, registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
+
+interface TelemetryQueryDef extends HubNodeDef {
+  operation: 'query' | 'latest';
+}
+
+/** Answers from stored readings: `data.query` (specification section 4.3) and `telemetry.latest`. */
+export default function (RED: NodeAPI): void {
+  registerOperation<TelemetryQueryDef>(
+    RED,
+    'llm-iot-telemetry-query',
+    async (hub, message, { operation }) => {
+      const params = paramsOf(message);
+      return {
+        payload: operation === 'latest' ? hub.latest(params) : await hub.query(params),
+      };
+    },
+  );
+}

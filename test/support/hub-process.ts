@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './free-port.ts';
+
+/** A hub as `npm start` runs it, on free ports and in a temporary data directory. */
+export interface RunningHub {
+  url: string;
+  mqttUrl: string;
+  mqttPort: number;
+  adminKey: string;
+  registrationKey: string;
+  dataDir: string;
+  pid: number;
+  /** All it has printed so far. */
+  output(): string;
+  /** SIGTERM, and waits until it is gone; the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Removes the data directory. */
+  cleanUp(): Promise<void>;
+}
+
+const root = join(import.meta.dirname, '..', '..');
+
+/** Starts a hub; `dataDir` of an earlier one continues it. Rejects with its output if it is not ready in 30 s. */
+export async function startHub(
+  options: { env?: Record<string, string>; dataDir?: string } = {},
+): Promise<RunningHub> {
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'llm-iot-hub-')));
+  const [httpPort, mqttPort] = [await freePort(), await freePort()];
+  const keys = { adminKey: 'test-admin-key', registrationKey: 'test-registration-key' };
+  const env: Record<string, string | undefined> = {
+    ...process.env,
+    LLM_IOT_HTTP_PORT: String(httpPort),
+    LLM_IOT_MQTT_PORT: String(mqttPort),
+    LLM_IOT_DATA_DIR: dataDir,
+    LLM_IOT_ADMIN_KEY: keys.adminKey,
+    LLM_IOT_REGISTRATION_KEY: keys.registrationKey,
+    ...options.env,
+  };
+  const hub = spawn(
+    process.execPath,
+    [join(root, 'node_modules/node-red/red.js'), '--settings', join(root, 'flows/settings.js')],
+    { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let text = '';
+  const exited = once(hub, 'exit') as Promise<[number | null]>;
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the hub is not ready after 30 s:\n${text}`)), 30_000);
+    const read = (chunk: Buffer): void => {
+      text += chunk.toString();
+      if (!text.includes('LLM-IoT hub is ready')) return;
+      clearTimeout(timer);
+      resolve();
+    };
+    hub.stdout.on('data', read);
+    hub.stderr.on('data', read);
+    void exited.then(([code]) => {
+      clearTimeout(timer);
+      reject(new Error(`the hub ended with code ${String(code)}:\n${text}`));
+    });
+  });
+
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (hub.exitCode === null && hub.signalCode === null) hub.kill(signal);
+    const [code] = await exited;
+    return code;
+  };
+  return {
+    url: `http://127.0.0.1:${httpPort}`,
+    mqttUrl: `mqtt://127.0.0.1:${mqttPort}`,
+    mqttPort,
+    ...keys,
+    dataDir,
+    pid: hub.pid ?? 0,
+    output: () => text,
+    stop: () => end('SIGTERM'),
+    async kill() {
+      await end('SIGKILL');
+    },
+    cleanUp: () => rm(dataDir, { recursive: true, force: true }),
+  };
+}
