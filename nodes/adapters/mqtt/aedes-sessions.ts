@@ -47,7 +47,7 @@ export interface Sessions {
   /** Ends the sessions that nobody came back to. */
   expire(): Promise<void>;
   /** Whether a QoS 2 message of this client has been taken already and waits for its PUBREL. */
-  tookQos2(clientId: string, messageId: number): boolean;
+  tookQos2: (clientId: string, messageId: number) => boolean;
 }
 
 /**

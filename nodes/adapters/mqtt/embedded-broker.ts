@@ -1,21 +1,15 @@
+import type { EventEmitter } from 'node:events';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
-import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
+import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import type { Log } from '../../core/log.ts';
-import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
+import { maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import type { Principal } from '../../core/security/types.ts';
-import type { InboundMessage, MqttLink } from '../../core/topic/ports.ts';
-import { parseTopic } from '../../core/topic/topics.ts';
-import {
-  guardBroker,
-  guardClient,
-  reasonCodes,
-  refusePublish,
-  subscriptionCount,
-  withholdAcknowledgement,
-} from './aedes-guard.ts';
+import type { MqttLink } from '../../core/topic/ports.ts';
+import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
+import { createIntake, type Identity } from './aedes-intake.ts';
 import { createSessions } from './aedes-sessions.ts';
 import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
-import { createLinkEvents, settleOnce } from './link-events.ts';
+import { createLinkEvents } from './link-events.ts';
 import { createThrottledWarn } from './throttled-log.ts';
 
 export interface EmbeddedBrokerOptions {
@@ -28,12 +22,6 @@ export interface EmbeddedBrokerOptions {
   ownerOf: OwnerOf;
   limits?: Partial<BrokerLimits>;
   log: Log;
-}
-
-interface Identity {
-  principal: Principal;
-  /** Its key was revoked: nothing more is taken from it, its will included. */
-  revoked: boolean;
 }
 
 const sessionSweepMs = 3600_000;
@@ -54,7 +42,6 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const identities = new WeakMap<Client, Identity>();
   const cleanStarts = new WeakMap<Client, boolean>();
   const wills = new WeakSet();
-  const waitingRepetitions = new Map<string, (() => void)[]>();
   const sockets = new Set<Socket>();
   let closing = false;
 
@@ -94,8 +81,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     },
     authorizePublish(client, packet, done) {
       if (!client || closing) done(new Error('published for nobody'));
-      else if (wills.has(packet)) takeWill(client, packet, done);
-      else takePublish(client, packet, () => done());
+      else if (wills.has(packet)) intake.takeWill(client, packet, done);
+      else intake.takePublish(client, packet, () => done());
     },
     authorizeSubscribe(client, subscription, done) {
       const allowed =
@@ -112,7 +99,21 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   });
   guardBroker(broker);
   const sessions = createSessions(broker, limits, mayHear);
-  broker.on('error', (error: Error) => log.error(`MQTT broker: ${error.message}`));
+  const intake = createIntake({
+    identityOf: (client) => identities.get(client),
+    ownerOf,
+    mayHear,
+    tookQos2: sessions.tookQos2,
+    refuse,
+    isClosing: () => closing,
+    deliver(message) {
+      counts.received++;
+      events.deliver(message);
+    },
+  });
+  (broker as EventEmitter).on('error', (error: Error) =>
+    log.error(`MQTT broker: ${error.message}`),
+  );
   broker.on('clientError', (client, error) => warn(`MQTT client "${client.id}": ${error.message}`));
   broker.on('connectionError', (_client, error) => warn(`MQTT connection: ${error.message}`));
   broker.on('clientDisconnect', (client) => sessions.release(client));
@@ -140,94 +141,6 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     live.set(client, identity);
     client.conn.once('close', () => live.delete(client));
   }
-
-  const inbound = (
-    client: Client,
-    identity: Identity,
-    packet: PublishPacket,
-    will: boolean,
-    settle: (error?: Error) => void,
-  ): InboundMessage => {
-    const { responseTopic, correlationData } = packet.properties ?? {};
-    return {
-      topic: packet.topic,
-      parsed: parseTopic(packet.topic),
-      payload: typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload,
-      qos: packet.qos,
-      retained: false,
-      will,
-      clientId: client.id,
-      principal: identity.principal,
-      ...(responseTopic !== undefined && { responseTopic }),
-      ...(correlationData !== undefined && { correlationData }),
-      settle: settleOnce(settle),
-    };
-  };
-
-  const objection = (client: Client, packet: PublishPacket): string | undefined => {
-    const identity = identities.get(client);
-    if (!identity || identity.revoked) return 'its key was revoked';
-    if (!mayPublish(identity.principal, packet.topic, ownerOf)) {
-      return `may not publish to ${packet.topic}`;
-    }
-    const answer = packet.properties?.responseTopic;
-    if (answer !== undefined && (answer.search(/[+#]/) >= 0 || !mayHear(client, answer))) {
-      return `may not ask for an answer to ${answer}`;
-    }
-    return undefined;
-  };
-
-  const takeWill = (
-    client: Client,
-    packet: PublishPacket,
-    done: (error?: Error | null) => void,
-  ): void => {
-    const identity = identities.get(client);
-    const problem = objection(client, packet);
-    if (problem !== undefined || !identity) {
-      refuse(client, `will: ${problem ?? 'unknown client'}`);
-      done(new Error('refused'));
-      return;
-    }
-    counts.received++;
-    events.deliver(inbound(client, identity, packet, true, (error) => done(error ?? null)));
-  };
-
-  const takePublish = (client: Client, packet: PublishPacket, done: () => void): void => {
-    const identity = identities.get(client);
-    const problem = objection(client, packet);
-    if (problem !== undefined || !identity) {
-      refuse(client, problem ?? 'unknown client');
-      refusePublish(client, packet, done);
-      return;
-    }
-    const repetitionKey = packet.qos === 2 ? `${packet.messageId ?? 0} ${client.id}` : undefined;
-    if (repetitionKey !== undefined) {
-      // QoS 2 is exactly once for the hub too: aedes looks for repetitions only after this hook.
-      if (sessions.tookQos2(client.id, packet.messageId ?? 0)) {
-        done();
-        return;
-      }
-      const waiting = waitingRepetitions.get(repetitionKey);
-      if (waiting) {
-        waiting.push(() => takePublish(client, packet, done));
-        return;
-      }
-      waitingRepetitions.set(repetitionKey, []);
-    }
-    counts.received++;
-    events.deliver(
-      inbound(client, identity, packet, false, (error) => {
-        if (closing) return;
-        if (error) withholdAcknowledgement(client, packet, done);
-        else done();
-        if (repetitionKey === undefined) return;
-        const waiting = waitingRepetitions.get(repetitionKey) ?? [];
-        waitingRepetitions.delete(repetitionKey);
-        for (const repetition of waiting) setImmediate(repetition);
-      }),
-    );
-  };
 
   const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
     sockets.add(socket);

@@ -1,5 +1,4 @@
-import { connect, type IClientOptions, type MqttClient } from 'mqtt';
-import type { IPublishPacket } from 'mqtt-packet';
+import { connect, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { Log } from '../../core/log.ts';
 import type { InboundMessage, MqttLink, PublishOptions } from '../../core/topic/ports.ts';
 import { branchFilter, parseTopic } from '../../core/topic/topics.ts';

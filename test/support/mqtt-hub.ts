@@ -1,0 +1,60 @@
+import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
+import { createEmbeddedBroker } from '../../nodes/adapters/mqtt/embedded-broker.ts';
+import type { BrokerLimits } from '../../nodes/adapters/mqtt/limits.ts';
+import type { Principal } from '../../nodes/core/security/types.ts';
+import type { MqttLink } from '../../nodes/core/topic/ports.ts';
+
+/** Keys of the test broker: user name and password are the same word. */
+export const principals: Record<string, Principal> = {
+  register: { id: 'key-register', role: 'device', registration: true },
+  admin: { id: 'key-admin', role: 'llm_admin' },
+  'mcu-1': { id: 'key-mcu-1', role: 'device', device_id: 'mcu-1' },
+  'mcu-2': { id: 'key-mcu-2', role: 'device', device_id: 'mcu-2' },
+};
+
+export const ownerOf = (id: string): string | undefined =>
+  id === 'sensor-1' ? 'mcu-1' : undefined;
+
+export interface TestBroker {
+  link: MqttLink;
+  port: number;
+  log: string[];
+}
+
+/** An embedded broker on a free port whose clients are {@link principals}. */
+export async function startTestBroker(limits: Partial<BrokerLimits> = {}): Promise<TestBroker> {
+  const log: string[] = [];
+  const write = (text: string): void => void log.push(text);
+  const link = await createEmbeddedBroker({
+    host: '127.0.0.1',
+    port: 0,
+    authenticate: (username, password) =>
+      username === password && Object.hasOwn(principals, username)
+        ? principals[username]
+        : undefined,
+    ownerOf,
+    limits,
+    log: { info: write, warn: write, error: write },
+  });
+  return { link, port: Number(new URL(link.url).port), log };
+}
+
+/** Connects a client as one of {@link principals}, once. */
+export function connectAs(
+  user: string,
+  url: string,
+  options: IClientOptions = {},
+): Promise<MqttClient> {
+  return connectAsync(
+    url,
+    { username: user, password: user, reconnectPeriod: 0, protocolVersion: 5, ...options },
+    false,
+  );
+}
+
+/** Collects what a client receives. */
+export function received(client: MqttClient): IPublishPacket[] {
+  const packets: IPublishPacket[] = [];
+  client.on('message', (_topic, _payload, packet) => packets.push(packet));
+  return packets;
+}
