@@ -119,6 +119,14 @@ export function makeSessionEphemeral(client: Client): void {
   inner._sessionExpiryClamped = client.version === 5;
 }
 
+/**
+ * Gives a client that resumes a session, to end it with this connection, the messages that waited for it. aedes
+ * drops them, as it takes such a client for one without a session.
+ */
+export function resumeSession(client: Client): void {
+  internals(client).clean = false;
+}
+
 /** The topics a client is subscribed to now. */
 export function subscriptionCount(client: Client): number {
   return Object.keys(internals(client).subscriptions).length;

@@ -1,6 +1,6 @@
 import type { Aedes, Client, Subscription } from 'aedes';
 import type { Principal } from '../../core/security/types.ts';
-import { makeSessionEphemeral } from './aedes-guard.ts';
+import { makeSessionEphemeral, resumeSession } from './aedes-guard.ts';
 import type { BrokerLimits } from './limits.ts';
 
 type ClientId = { id: string };
@@ -12,6 +12,7 @@ interface Persistence {
   addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void>;
   cleanSubscriptions(client: ClientId): Promise<void>;
   outgoingEnqueueCombi(subscribers: Queued[], packet: unknown): Promise<void>;
+  outgoingUpdate(client: ClientId, packet: Numbered): Promise<void>;
   outgoingClearMessageId(client: ClientId, packet: Numbered): Promise<unknown>;
   outgoingStream(client: ClientId): AsyncIterable<Numbered>;
   incomingStorePacket(client: ClientId, packet: Numbered): Promise<void>;
@@ -71,6 +72,7 @@ export function createSessions(broker: Aedes, limits: BrokerLimits, mayKeep: May
     sessions.delete(id);
     return wipe(id);
   };
+  const outlives = (client: Client): boolean => client.sessionExpiryInterval > 0;
   const keptBy = (principal: Principal): number =>
     [...sessions.values()].filter((held) => held.persistent && held.principal.id === principal.id)
       .length;
@@ -87,20 +89,16 @@ export function createSessions(broker: Aedes, limits: BrokerLimits, mayKeep: May
       }
       if (cleanStart || !same) taken.delete(client.id);
       const wasKept = same && held.persistent;
-      if (
-        !client.clean &&
-        (principal.registration ||
-          (!wasKept && keptBy(principal) >= limits.maxSessionsPerPrincipal))
-      ) {
-        makeSessionEphemeral(client);
-      }
-      sessions.set(client.id, { principal, client, persistent: !client.clean });
+      const isFull = !wasKept && keptBy(principal) >= limits.maxSessionsPerPrincipal;
+      if (outlives(client) && (principal.registration || isFull)) makeSessionEphemeral(client);
+      if (wasKept && !cleanStart) resumeSession(client);
+      sessions.set(client.id, { principal, client, persistent: outlives(client) });
       return true;
     },
     release(client) {
       const session = sessions.get(client.id);
       if (session?.client !== client) return;
-      session.persistent = !client.clean;
+      session.persistent = outlives(client);
       session.offlineSince = Date.now();
       if (session.persistent) return;
       sessions.delete(client.id);
@@ -136,6 +134,7 @@ function boundPersistence(
   const taken = new Map<string, Set<number>>();
   const addSubscriptions = persistence.addSubscriptions.bind(persistence);
   const enqueue = persistence.outgoingEnqueueCombi.bind(persistence);
+  const update = persistence.outgoingUpdate.bind(persistence);
   const clear = persistence.outgoingClearMessageId.bind(persistence);
 
   persistence.addSubscriptions = (client, subscriptions) =>
@@ -150,6 +149,8 @@ function boundPersistence(
     for (const { clientId } of open) queued.set(clientId, (queued.get(clientId) ?? 0) + 1);
     return enqueue(open, packet);
   };
+  // A connected client still gets what found no place in its queue; aedes would disconnect it for that.
+  persistence.outgoingUpdate = (client, packet) => update(client, packet).catch(() => undefined);
   persistence.outgoingClearMessageId = async (client, packet) => {
     const cleared = await clear(client, packet);
     if (cleared !== undefined) {
