@@ -7,14 +7,10 @@ import type { KeyRecord, KeyRing, Principal } from './types.ts';
 /** What is longer is nobody's key and not worth hashing. */
 const maxKeyLength = 512;
 /** Shortest key somebody may choose. */
-const minKeyLength = 16;
+const minKeyLength = 8;
 
 /** The keys, found by their hash: a wrong key costs one hash and one look-up, whatever it is. */
-export function createKeyRing(deps: {
-  records: RecordStore;
-  ids: Ids;
-  clock: Clock;
-}): KeyRing & {
+export function createKeyRing(deps: { records: RecordStore; ids: Ids; clock: Clock }): KeyRing & {
   /** Reads the stored keys; to be awaited before anybody is let in. */
   load(): Promise<void>;
 } {
@@ -77,7 +73,12 @@ export function createKeyRing(deps: {
           `the ${holder.id} key is the same as the key of ${same.id}; every holder needs its own`,
         );
       }
-      if (known && same && known.role === holder.role && known.registration === holder.registration) {
+      if (
+        known &&
+        same &&
+        known.role === holder.role &&
+        known.registration === holder.registration
+      ) {
         return;
       }
       const record = { ...holder, hash, created_at: new Date(clock.now()).toISOString() };

@@ -1,5 +1,6 @@
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { JsonSchema, MethodDeclaration } from '../rpc/types.ts';
+import type { OwnerOf } from './topic-acl.ts';
 import type { Principal } from './types.ts';
 
 /** Params that say which device or sensor a call is about. */
@@ -27,11 +28,8 @@ export function mayCall(declaration: MethodDeclaration, principal: Principal | u
  * `device.register`, everybody else what the declaration's roles say. A device's own key acts only for
  * itself: wherever the method's schema has a device, MCU or sensor id, the call must name the
  * device itself or a sensor of its own.
- * @param deps.ownerOf the device that an id of a device or sensor belongs to
  */
-export function createAuthorizer(deps: {
-  ownerOf: (id: string) => string | undefined;
-}): Authorize {
+export function createAuthorizer(deps: { ownerOf: OwnerOf }): Authorize {
   const isOwn = (id: unknown, deviceId: string): boolean =>
     typeof id === 'string' && (id === deviceId || deps.ownerOf(id) === deviceId);
 
@@ -72,7 +70,9 @@ function requireTarget(
   params: Record<string, unknown>,
   own: string,
 ): void {
-  const known = Object.keys(propertiesOf(declaration.params)).filter((name) => targetFields.has(name));
+  const known = Object.keys(propertiesOf(declaration.params)).filter((name) =>
+    targetFields.has(name),
+  );
   if (known.length === 0 || known.some((name) => params[name] !== undefined)) return;
   throw new RpcError(
     ErrorCode.Unauthorized,

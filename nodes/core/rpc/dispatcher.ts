@@ -1,0 +1,221 @@
+import type { Clock } from '../clock.ts';
+import type { Ids } from '../ids.ts';
+import type { Log } from '../log.ts';
+import type { Authorize } from '../security/permissions.ts';
+import { describeProblem } from '../schema/validation-problem.ts';
+import { ErrorCode, isErrorCode, RpcError } from './errors.ts';
+import {
+  answerOf,
+  errorObjectOf,
+  idOf,
+  namedParams,
+  readRequest,
+  responseText,
+} from './framing.ts';
+import type { Answer, Request } from './framing.ts';
+import { parseStrictJson } from './json.ts';
+import type { JsonLimits } from './json.ts';
+import type { CallableMethods, MethodEntry } from './method-table.ts';
+import { createPendingCalls } from './pending-calls.ts';
+import { createRefusalLog } from './refusal-log.ts';
+import { nearest } from './suggest.ts';
+import type { CallHandler, Dispatcher, Outcome, RpcCall, RpcContext } from './types.ts';
+
+export interface DispatcherLimits {
+  json: JsonLimits;
+  /** Most requests in one batch. Default 100. */
+  batch: number;
+  /** Most calls under way at once, of all callers together. Default 10,000. */
+  pending: number;
+}
+
+const defaults: DispatcherLimits = { json: {}, batch: 100, pending: 10_000 };
+
+/**
+ * JSON-RPC 2.0 between a transport and the methods. A body is answered when every call in it has
+ * ended, notifications included, so that a transport that waits for the answer before it reads on
+ * never has more under way than it means to.
+ */
+export function createDispatcher(deps: {
+  methods: CallableMethods;
+  clock: Clock;
+  ids: Ids;
+  authorize: Authorize;
+  limits?: Partial<DispatcherLimits>;
+  log: Log;
+}): Dispatcher {
+  const { methods, clock, ids, authorize, log } = deps;
+  const limits = { ...defaults, ...deps.limits };
+  const pending = createPendingCalls({ clock, limit: limits.pending });
+  const logRefusal = createRefusalLog({ clock, log });
+  const errors: Record<string, number> = {};
+  let calls = 0;
+  let closed: RpcError | undefined;
+
+  const count = (answer: Answer, what: string, context: RpcContext): Answer => {
+    if (!answer.error) return answer;
+    const { code, message, data } = answer.error;
+    errors[code] = (errors[code] ?? 0) + 1;
+    const who = context.principal?.id ?? 'somebody without a key';
+    const reason = (data as { reason?: unknown } | undefined)?.reason;
+    const why = typeof reason === 'string' ? reason : message;
+    logRefusal(
+      `${context.transport} ${code} ${who}`,
+      `${context.transport}: ${what} from ${who} failed with ${code}: ${why}`,
+    );
+    return answer;
+  };
+
+  /** From a name and params to a call the handler has taken. @throws RpcError if it is not admitted */
+  const admit = (
+    request: Pick<Request, 'method' | 'params'>,
+    notification: boolean,
+    context: RpcContext,
+    via?: CallHandler,
+  ): Promise<Outcome> => {
+    if (closed) throw closed;
+    const entry = methods.entry(request.method);
+    requireKey(entry, context);
+    if (!entry) throw unknownMethod(request.method, methods);
+    const { declaration, handler } = entry;
+    const params = namedParams(request.params, declaration.params);
+    if (context.principal) authorize(declaration, params, context.principal);
+    checkParams(entry, params);
+    const call: RpcCall = {
+      id: ids.uuid(),
+      method: declaration.name,
+      params,
+      principal: context.principal,
+      transport: context.transport,
+      notification,
+      ...(context.session ? { session: context.session } : {}),
+    };
+    const ended = pending.open(call, declaration.timeoutMs);
+    try {
+      (via ?? handler)(call);
+    } catch (error) {
+      if (!(error instanceof RpcError)) log.error(`${call.method} failed: ${String(error)}`);
+      pending.settle(call.id, { error });
+    }
+    return ended;
+  };
+
+  const outcomeOf = async (admission: () => Promise<Outcome>): Promise<Outcome> => {
+    calls += 1;
+    try {
+      return await admission();
+    } catch (error) {
+      if (!(error instanceof RpcError)) log.error(`a call failed: ${String(error)}`);
+      return { error };
+    }
+  };
+
+  /** The response object's text, or undefined for a notification. */
+  const one = async (
+    value: unknown,
+    context: RpcContext,
+    via?: CallHandler,
+  ): Promise<string | undefined> => {
+    let request: Request;
+    try {
+      request = readRequest(value);
+    } catch (error) {
+      calls += 1;
+      return responseText(count(answerOf({ error }), 'a request', context), idOf(value));
+    }
+    const notification = request.id === undefined;
+    const outcome = await outcomeOf(() => admit(request, notification, context, via));
+    const answer = count(answerOf(outcome), request.method, context);
+    return request.id === undefined ? undefined : responseText(answer, request.id);
+  };
+
+  const refuseBody = (error: unknown, context: RpcContext): string => {
+    calls += 1;
+    return responseText(count(answerOf({ error }), 'a message', context), null);
+  };
+
+  return {
+    async handle(body, context, via) {
+      let value: unknown;
+      try {
+        value = parseStrictJson(body, limits.json);
+        if (Array.isArray(value)) checkBatch(value, limits.batch);
+      } catch (error) {
+        return refuseBody(error, context);
+      }
+      if (!Array.isArray(value)) return one(value, context, via);
+      const answers = await Promise.all(value.map((item) => one(item, context, via)));
+      const spoken = answers.filter((answer) => answer !== undefined);
+      return spoken.length === 0 ? undefined : `[${spoken.join(',')}]`;
+    },
+
+    async invoke(method, params, context) {
+      const outcome = await outcomeOf(() => admit({ method, params }, false, context));
+      if (!('error' in outcome)) return outcome.result;
+      count(answerOf(outcome), method, context);
+      throw asRpcError(outcome.error);
+    },
+
+    settle: (callId, outcome) => pending.settle(callId, outcome),
+    find: (callId) => pending.find(callId),
+    stats: () => ({
+      calls,
+      errors: { ...errors },
+      pending: pending.size(),
+      late_answers: pending.late(),
+    }),
+    close() {
+      closed = new RpcError(ErrorCode.InternalError, 'the hub is closing');
+      pending.closeWith(closed);
+    },
+  };
+}
+
+function checkBatch(batch: unknown[], limit: number): void {
+  if (batch.length === 0) {
+    throw new RpcError(ErrorCode.InvalidRequest, 'a batch must hold at least one request');
+  }
+  if (batch.length > limit) {
+    throw new RpcError(
+      ErrorCode.ResourceExhausted,
+      `a batch may hold ${limit} requests, this one has ${batch.length}; none of it was done`,
+      { max_batch: limit },
+    );
+  }
+}
+
+/** Without a key nobody learns which methods there are. */
+function requireKey(entry: MethodEntry | undefined, context: RpcContext): void {
+  if (context.principal || entry?.declaration.open) return;
+  throw new RpcError(ErrorCode.Unauthorized, 'a valid key is needed: Authorization: Bearer <key>');
+}
+
+function unknownMethod(name: string, methods: CallableMethods): RpcError {
+  const meant = nearest(name, methods.names());
+  return new RpcError(
+    ErrorCode.MethodNotFound,
+    meant === undefined
+      ? 'there is no such method; rpc.methods lists them'
+      : `there is no such method; did you mean ${meant}?`,
+    { method: name.slice(0, 128), ...(meant === undefined ? {} : { nearest: meant }) },
+  );
+}
+
+function checkParams({ check }: MethodEntry, params: Record<string, unknown>): void {
+  const problems = check(params);
+  const first = problems?.[0];
+  if (!first) return;
+  throw new RpcError(ErrorCode.InvalidParams, describeProblem(first, 'params'), {
+    ...first,
+    ...(problems.length > 1 ? { problems } : {}),
+  });
+}
+
+function asRpcError(error: unknown): RpcError {
+  if (error instanceof RpcError) return error;
+  const { code, message, data } = errorObjectOf(error);
+  const details = typeof data === 'object' && data !== null ? { ...data } : {};
+  const reason =
+    'reason' in details && typeof details.reason === 'string' ? details.reason : message;
+  return new RpcError(isErrorCode(code) ? code : ErrorCode.InternalError, reason, details);
+}
