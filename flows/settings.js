@@ -1,7 +1,7 @@
 // How to run the hub with Node-RED: node-red --settings flows/settings.js
 // Everything here can be set by the environment; the table is in README.md.
-import { timingSafeEqual } from 'node:crypto';
-import { copyFileSync, existsSync, lstatSync, mkdirSync, symlinkSync } from 'node:fs';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -37,6 +37,10 @@ if (!lstatSync(link, { throwIfNoEntry: false })) {
   symlinkSync(project, link, 'junction');
 }
 
+// Credentials of nodes are encrypted with a key of this installation.
+const secretFile = join(dataDir, 'credential-secret');
+if (!existsSync(secretFile)) writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+
 const sameText = (a, b) => {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);
@@ -56,7 +60,7 @@ const settings = {
   flowFile,
   flowFilePretty: true,
   ...(adminAuth && { adminAuth }),
-  // Credentials of nodes are encrypted with a key Node-RED makes and keeps in the data directory.
+  credentialSecret: readFileSync(secretFile, 'utf8').trim(),
   logging: { console: { level: 'info', metrics: false, audit: false } },
   diagnostics: { enabled: false, ui: false },
   telemetry: { enabled: false, updateNotification: false },

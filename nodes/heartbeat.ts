@@ -3,9 +3,8 @@ import { paramsOf, registerOperation } from './runtime/node-kit.ts';
 
 /** Takes a sign of life, or a last will, of a device (specification sections 3.1 and 3.3). */
 export default function (RED: NodeAPI): void {
-  registerOperation(RED, 'llm-iot-heartbeat', async (hub, message) => {
-    const params = paramsOf(message);
-    const result = await hub.heartbeat({ ...message.device, ...params });
+  registerOperation(RED, 'llm-iot-heartbeat', (hub, message) => {
+    const result = hub.presence.heartbeat({ ...message.device, ...paramsOf(message) });
     return { payload: result, device: { device_id: result.device_id } };
   });
 }

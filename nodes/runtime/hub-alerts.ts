@@ -1,6 +1,7 @@
-import type { Alerts } from '../core/alert/alerts.ts';
+import type { Alerts } from '../core/alert/ports.ts';
 import type { AlertRecord } from '../core/alert/types.ts';
 import type { Clock } from '../core/clock.ts';
+import { requiredString } from '../core/params.ts';
 import type { Streams } from '../core/stream/types.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { formatTopic } from '../core/topic/topics.ts';
@@ -40,7 +41,7 @@ export function createHubAlerts(deps: {
       return alert ?? null;
     },
     async acknowledgeAlert(params, by) {
-      const alert = await alerts.acknowledge(params['alert_id'], by);
+      const alert = await alerts.acknowledge(requiredString(params, 'alert_id'), by);
       await publish(alert);
       return alert;
     },

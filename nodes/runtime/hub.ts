@@ -1,22 +1,220 @@
 import { mkdir } from 'node:fs/promises';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
-import { createEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts';
-import { createExternalBroker } from '../adapters/mqtt/external-broker.ts';
 import { createRpcEndpoint } from '../adapters/http/rpc-endpoint.ts';
 import { createSqliteRecordStore } from '../adapters/storage/sqlite-record-store.ts';
-import { createSqliteTelemetryStore } from '../adapters/storage/sqlite-telemetry-store.ts';
-import { createRpcSocket } from '../adapters/websocket/rpc-socket.ts';
+import { createRpcSocket, type RpcSocket } from '../adapters/websocket/rpc-socket.ts';
 import { createAlerts } from '../core/alert/alerts.ts';
+import type { Alerts } from '../core/alert/ports.ts';
+import type { Clock } from '../core/clock.ts';
 import { createCommandExecutor } from '../core/command/executor.ts';
+import type { CommandExecutor } from '../core/command/ports.ts';
+import type { DeviceRegistry } from '../core/device/ports.ts';
 import { createDeviceRegistry } from '../core/device/registry.ts';
-import { createEmitter, type HubEvents } from '../core/events.ts';
+import { createDeviceService, type DeviceService } from '../core/device/service.ts';
+import { createEmitter, type Emitter, type HubEvents } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import { createDispatcher } from '../core/rpc/dispatcher.ts';
 import { createMethodTable } from '../core/rpc/method-table.ts';
+import type { CallHandler, Dispatcher, MethodDeclaration, MethodTable } from '../core/rpc/types.ts';
+import type { SchemaRegistry } from '../core/schema/ports.ts';
 import { createSchemaRegistry } from '../core/schema/registry.ts';
 import { createAuthorizer } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
+import type { Principal } from '../core/security/types.ts';
 import { createStreams } from '../core/stream/streams.ts';
-import { createReadingCheck } from '../core/telemetry/check.ts';
-import { createDeliveries } from '../core/telemetry/deliveries.ts';
-import { createLedger } from '../core/telemetry/ledger.ts';
+import type { Streams } from '../core/stream/types.ts';
+import { createReadingCheck, type ReadingCheck } from '../core/telemetry/check.ts';
+import { createDeliveries, type Deliveries } from '../core/telemetry/deliveries.ts';
+import { createLedger, type Ledger } from '../core/telemetry/ledger.ts';
+import type { MqttLink } from '../core/topic/ports.ts';
+import { serveDeviceMethods } from './device-methods.ts';
+import { createMqttDeviceLink } from './device-link.ts';
+import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
+import { createHubInfo, type HubInfo } from './hub-info.ts';
+import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
+import { createHubStreams, type HubStreams } from './hub-streams.ts';
+import { createHubTelemetry, type HubTelemetry } from './hub-telemetry.ts';
+import { createInbound, type Inbound } from './inbound.ts';
+import { openBroker, openStore } from './open-ports.ts';
+import { removeDevice } from './remove-device.ts';
+import type { HubSettings } from './settings.ts';
+import { systemClock, systemIds } from './system.ts';
+
+/** A running hub: what the config node owns, and all other nodes reach through it. */
+export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
+  clock: Clock;
+  events: Emitter<HubEvents>;
+  devices: DeviceRegistry;
+  presence: DeviceService;
+  schemas: SchemaRegistry;
+  commands: CommandExecutor;
+  alerts: Alerts;
+  methods: MethodTable;
+  dispatcher: Dispatcher;
+  streams: Streams;
+  mqtt: MqttLink;
+  inbound: Inbound;
+  deliveries: Deliveries;
+  ledger: Ledger;
+  checkReadings: ReadingCheck;
+  /** Serves the methods that devices registered, with the roles and timeout of a declaration. */
+  serveDeviceMethods(like: MethodDeclaration, handler: CallHandler): () => void;
+  removeDevice(id: unknown): Promise<{ device_id: string; removed: true }>;
+  /** Tells a source node how many readings nobody settled so far, at every change; the answer stops that. */
+  onUnsettled(source: string, listener: (count: number) => void): () => void;
+  rpcEndpoint(req: IncomingMessage, res: ServerResponse): void;
+  rpcSocket: RpcSocket;
+  newKeys: NewHubKeys;
+  /** Whether its addresses have been shown. */
+  announced: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Builds a hub from its ports and starts it.
+ * @throws Error that says what is wrong (port taken, damaged file, no access to the data directory)
+ */
+export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
+  const clock = systemClock;
+  const ids = systemIds;
+  const opened: (() => Promise<void>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) await close();
+  };
+
+  try {
+    await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+    const records = await createSqliteRecordStore({ file: join(settings.dataDir, 'hub.db') });
+    opened.push(() => records.close());
+    const store = await openStore(settings, log);
+    opened.push(() => store.close());
+
+    const events = createEmitter<HubEvents>();
+    const keys = createKeyRing({ records, ids, clock });
+    await keys.load();
+    const newKeys = await ensureHubKeys(keys, ids, settings);
+    const schemas = createSchemaRegistry({ records, clock });
+    await schemas.load();
+    const devices = createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings });
+    await devices.load();
+
+    const mqtt = await openBroker(settings.broker, { keys, devices, ids, log });
+    opened.push(() => mqtt.close());
+    const commands = createCommandExecutor({
+      registry: devices,
+      link: () => createMqttDeviceLink(mqtt),
+      records,
+      clock,
+      ids,
+      settings: { defaultTimeoutMs: settings.commandTimeoutMs },
+    });
+    await commands.load();
+    const alerts = createAlerts({ records, clock, ids });
+    await alerts.load();
+
+    const ledger = createLedger();
+    const unsettledListeners = new Map<string, (count: number) => void>();
+    const deliveries = createDeliveries({
+      clock,
+      ids,
+      ledger,
+      deadlineMs: settings.settleTimeoutMs,
+      onUnsettled: (source) =>
+        unsettledListeners.get(source)?.(deliveries.unsettledBySource()[source] ?? 0),
+    });
+    const methods = createMethodTable();
+    const ownerOf = (id: string): string | undefined => devices.ownerOf(id);
+    const dispatcher = createDispatcher({
+      methods,
+      clock,
+      ids,
+      authorize: createAuthorizer({ ownerOf }),
+      log,
+    });
+    const streams = createStreams({ ids, ownerOf });
+    const presence = createDeviceService({ registry: devices, clock, events, log });
+    presence.start();
+
+    // Whatever a device says, by whatever way, it is there; its status topic is read by the `heartbeat` node.
+    const authenticate = (key: string): Principal | undefined => {
+      const principal = keys.authenticate(key);
+      if (principal?.device_id !== undefined) presence.seen(principal.device_id);
+      return principal;
+    };
+    mqtt.onMessage((message) => {
+      const { parsed, retained, will, principal } = message;
+      if (!retained && !will && parsed?.branch !== 'status') {
+        const id = parsed && 'deviceId' in parsed ? parsed.deviceId : principal?.device_id;
+        if (id !== undefined) presence.seen(id);
+      }
+    });
+    const inbound = createInbound(mqtt, clock, settings.settleTimeoutMs);
+    const rpcSocket = createRpcSocket({
+      dispatcher,
+      streams,
+      authenticate,
+      ids,
+      path: settings.wsPath,
+    });
+
+    return {
+      clock,
+      events,
+      devices,
+      presence,
+      schemas,
+      commands,
+      alerts,
+      methods,
+      dispatcher,
+      streams,
+      mqtt,
+      inbound,
+      deliveries,
+      ledger,
+      checkReadings: createReadingCheck({ registry: devices, clock, settings }),
+      ...createHubAlerts({ alerts, mqtt, streams, clock }),
+      ...createHubStreams({ streams, clock }),
+      ...createHubTelemetry({ store, devices, deliveries }),
+      ...createHubInfo({
+        clock,
+        devices,
+        alerts,
+        store,
+        mqtt,
+        inbound,
+        dispatcher,
+        methods,
+        streams,
+        ledger,
+        deliveries,
+      }),
+      serveDeviceMethods: (like, handler) =>
+        serveDeviceMethods({ methods, devices, events, log }, like, handler),
+      removeDevice: (id) => removeDevice({ devices, store, mqtt }, id),
+      onUnsettled(source, listener) {
+        unsettledListeners.set(source, listener);
+        return () => {
+          unsettledListeners.delete(source);
+        };
+      },
+      rpcEndpoint: createRpcEndpoint({ dispatcher, authenticate }),
+      rpcSocket,
+      newKeys,
+      announced: false,
+      async close() {
+        presence.close();
+        inbound.close();
+        deliveries.close();
+        commands.close();
+        dispatcher.close();
+        rpcSocket.close();
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}

@@ -4,6 +4,7 @@ import { parseStrictJson } from '../core/rpc/json.ts';
 import { normaliseTelemetry } from '../core/telemetry/normalise.ts';
 import { formatTopic } from '../core/topic/topics.ts';
 import type { InboundMessage } from '../core/topic/ports.ts';
+import { announcerOf } from './announcer.ts';
 import type { Hub } from './hub.ts';
 import type { InboundBranch, InboundListener } from './inbound.ts';
 import type { HubMessage } from './message.ts';
@@ -55,13 +56,12 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
   return {
     listener(message, settled) {
       const deviceId = deviceIdOf(message);
-      const { readings, rejected, operational_status } = normaliseTelemetry(
+      const { readings, rejected } = normaliseTelemetry(
         parseStrictJson(message.payload),
         { arrival: hub.clock.now(), ...(deviceId === undefined ? {} : { deviceId }) },
       );
-      if (operational_status && deviceId) hub.setOperationalStatus(deviceId, operational_status);
       if (rejected.length > 0) {
-        hub.countRejected('mqtt', rejected);
+        hub.ledger.refused('mqtt', rejected);
         refuse(refusalOf(message, rejected[0]));
       }
       if (readings.length > 0) batcher.add(readings, settled);
@@ -77,7 +77,7 @@ const takeAnnounce: Taker = (hub, { send }) => ({
       message.responseTopic ??
       (message.clientId && formatTopic({ branch: 'discovery-response', clientId: message.clientId }));
     void hub.dispatcher
-      .handle(message.payload, { principal: hub.principalOf(message), transport: 'mqtt' }, ({ id, method, params, principal, transport }) =>
+      .handle(message.payload, { principal: announcerOf(hub.devices, message), transport: 'mqtt' }, ({ id, method, params, principal, transport }) =>
         send({ payload: params, topic: method, rpc: { id, method, principal, transport } }),
       )
       .then(async (answer) => {

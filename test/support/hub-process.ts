@@ -32,7 +32,7 @@ export async function startHub(
 ): Promise<RunningHub> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'llm-iot-hub-')));
   const [httpPort, mqttPort] = [await freePort(), await freePort()];
-  const keys = { adminKey: 'test-admin-key', registrationKey: 'test-registration-key' };
+  const keys = { adminKey: 'test-admin-key-0123456789', registrationKey: 'test-registration-key-0123456789' };
   const env: Record<string, string | undefined> = {
     ...process.env,
     LLM_IOT_HTTP_PORT: String(httpPort),

@@ -1,3 +1,5 @@
+import type { Rejection } from './types.ts';
+
 /** What became of the readings that came in by one transport. */
 export interface LedgerAccount {
   received: number;
@@ -19,6 +21,8 @@ export interface Ledger {
   received(transport: string, count: number): void;
   stored(transport: string, count: number): void;
   rejected(transport: string, cause: string, count: number): void;
+  /** Readings that came in and were refused before they travelled at all. */
+  refused(transport: string, rejections: readonly Rejection[]): void;
   filtered(transport: string, count: number): void;
   unsettled(transport: string, count: number): void;
   /** Messages that never became readings (not JSON, no such device ...), by cause. */
@@ -56,6 +60,11 @@ export function createLedger(): Ledger {
     rejected(transport, cause, count) {
       const { rejected } = leave(transport, count);
       rejected[cause] = (rejected[cause] ?? 0) + count;
+    },
+    refused(transport, rejections) {
+      const { rejected } = account(transport);
+      account(transport).received += rejections.length;
+      for (const { code } of rejections) rejected[code] = (rejected[code] ?? 0) + 1;
     },
     filtered(transport, count) {
       leave(transport, count).filtered += count;

@@ -1,0 +1,15 @@
+import type { DeviceLink } from '../core/command/types.ts';
+import type { MqttLink } from '../core/topic/ports.ts';
+import { formatTopic } from '../core/topic/topics.ts';
+
+/** Commands to devices over MQTT: a JSON-RPC request on their `command/request` (specification section 5.2). */
+export function createMqttDeviceLink(mqtt: MqttLink): DeviceLink {
+  return {
+    deliver: (targetId, { id, method, params }) =>
+      mqtt.publish(
+        formatTopic({ branch: 'command-request', deviceId: targetId }),
+        JSON.stringify({ jsonrpc: '2.0', id, method, params }),
+        { qos: 1 },
+      ),
+  };
+}

@@ -1,0 +1,67 @@
+import type { DeviceRegistry } from '../core/device/ports.ts';
+import type { Emitter, HubEvents } from '../core/events.ts';
+import type { Log } from '../core/log.ts';
+import type { CallHandler, JsonSchema, MethodDeclaration, MethodTable } from '../core/rpc/types.ts';
+
+/**
+ * Declares every method that devices registered, and keeps the method table so while devices come and go. All of
+ * them are served by one handler, with the roles and the timeout of `like`.
+ */
+export function serveDeviceMethods(
+  deps: { methods: MethodTable; devices: DeviceRegistry; events: Emitter<HubEvents>; log: Log },
+  like: MethodDeclaration,
+  handler: CallHandler,
+): () => void {
+  const { methods, devices, events, log } = deps;
+  const declared = new Map<string, { schema: string; withdraw: () => void }>();
+
+  const sync = (): void => {
+    const names = new Set(devices.methodNames());
+    for (const [name, { withdraw }] of declared) {
+      if (names.has(name)) continue;
+      withdraw();
+      declared.delete(name);
+    }
+    for (const name of names) {
+      const declaration = { ...like, name, ...describe(devices, name) };
+      const schema = JSON.stringify(declaration.params) + declaration.description;
+      const known = declared.get(name);
+      if (known?.schema === schema) continue;
+      known?.withdraw();
+      declared.delete(name);
+      try {
+        declared.set(name, { schema, withdraw: methods.declare(declaration, handler) });
+      } catch (error) {
+        log.warn(`the device method ${name} is not offered: ${String(error)}`);
+      }
+    }
+  };
+
+  sync();
+  const stop = events.on('methods_changed', sync);
+  return () => {
+    stop();
+    for (const { withdraw } of declared.values()) withdraw();
+  };
+}
+
+/** Arguments as the devices declared them; which device is meant may be left out when only one offers the method. */
+function describe(devices: DeviceRegistry, name: string): { description: string; params: JsonSchema } {
+  const owners = devices.methodOwners(name);
+  const command = owners[0]?.commands.find((candidate) => candidate.name === name);
+  const declared = command?.arguments ?? { type: 'object' };
+  const properties = (declared['properties'] ?? {}) as Record<string, unknown>;
+  const required = (declared['required'] ?? []) as string[];
+  const several = owners.length > 1;
+  return {
+    description: command?.description ?? `Offered by ${owners.map((owner) => owner.name).join(', ')}.`,
+    params: {
+      ...declared,
+      properties: {
+        device_id: { type: 'string', description: 'Which device; needed when several offer this' },
+        ...properties,
+      },
+      required: several ? ['device_id', ...required] : required,
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import type { Alerts } from '../core/alert/ports.ts';
+import type { Clock } from '../core/clock.ts';
+import type { DeviceRegistry } from '../core/device/ports.ts';
+import type { Dispatcher, MethodTable } from '../core/rpc/types.ts';
+import type { Principal } from '../core/security/types.ts';
+import type { Streams } from '../core/stream/types.ts';
+import type { Deliveries } from '../core/telemetry/deliveries.ts';
+import type { Ledger } from '../core/telemetry/ledger.ts';
+import type { TelemetryStore } from '../core/telemetry/ports.ts';
+import type { MqttLink } from '../core/topic/ports.ts';
+import type { Inbound } from './inbound.ts';
+
+/** What the hub tells of itself. */
+export interface HubInfo {
+  /** `hub.info`. */
+  info(): Promise<object>;
+  /** `hub.health`: nothing but up or down. */
+  health(): Promise<{ status: 'up' | 'down' }>;
+  /** `rpc.methods`: what this principal may call. */
+  describeMethods(principal: Principal | undefined): object;
+}
+
+const { version } = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as { version: string };
+
+export function createHubInfo(deps: {
+  clock: Clock;
+  devices: DeviceRegistry;
+  alerts: Alerts;
+  store: TelemetryStore;
+  mqtt: MqttLink;
+  inbound: Inbound;
+  dispatcher: Dispatcher;
+  methods: MethodTable;
+  streams: Streams;
+  ledger: Ledger;
+  deliveries: Deliveries;
+}): HubInfo {
+  const { clock, devices, store, mqtt, inbound, deliveries } = deps;
+  const startedAt = clock.now();
+  let broker = { connected: false, detail: '' };
+  mqtt.onState((state) => {
+    broker = state;
+  });
+
+  const problems = (storeProblem: string | undefined): object[] => [
+    ...Object.entries(deliveries.unsettledBySource()).map(([node, readings]) => ({
+      problem: 'unsettled',
+      node,
+      readings,
+      reason: 'readings that came in here reached no telemetry write in time: is a wire cut?',
+    })),
+    ...(inbound.attached('telemetry') === 0
+      ? [{ problem: 'no_source', reason: 'no mqtt in node takes telemetry: devices are not acknowledged' }]
+      : []),
+    ...(broker.connected ? [] : [{ problem: 'broker', reason: broker.detail }]),
+    ...(storeProblem === undefined ? [] : [{ problem: 'store', reason: storeProblem }]),
+  ];
+
+  return {
+    async info() {
+      const health = await store.health();
+      return {
+        name: 'LLM-IoT hub',
+        version,
+        started_at: new Date(startedAt).toISOString(),
+        uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
+        devices: devices.counts(),
+        alerts: deps.alerts.counts(),
+        telemetry: {
+          ...deps.ledger.snapshot(),
+          open_deliveries: deliveries.openCount(),
+          store: { ok: health.ok, detail: health.detail, readings: health.readings, series: health.series },
+        },
+        mqtt: { url: mqtt.url, ...broker, ...mqtt.stats() },
+        rpc: { methods: deps.methods.names().length, ...deps.dispatcher.stats() },
+        streams: deps.streams.stats(),
+        problems: problems(health.ok ? undefined : health.detail),
+      };
+    },
+    async health() {
+      const { ok } = await store.health();
+      return { status: ok && broker.connected ? 'up' : 'down' };
+    },
+    describeMethods: (principal) => ({
+      methods: deps.methods
+        .list(principal)
+        .map(({ name, description, params, result, roles, readOnly, destructive, timeoutMs }) => ({
+          name,
+          description,
+          params,
+          ...(result && Object.keys(result).length > 0 ? { result } : {}),
+          roles,
+          read_only: readOnly,
+          destructive,
+          timeout_ms: timeoutMs,
+        })),
+    }),
+  };
+}

@@ -1,0 +1,91 @@
+import type { DeviceRegistry } from '../core/device/ports.ts';
+import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
+import type { Deliveries, DeliveryReceipt } from '../core/telemetry/deliveries.ts';
+import type { TelemetryStore } from '../core/telemetry/ports.ts';
+import { formatDataAnswer, parseDataQuery } from '../core/telemetry/query.ts';
+import type { Reading, Rejection } from '../core/telemetry/types.ts';
+
+/** What is stored of a message, and what its sender is told. */
+export interface StoreOutcome {
+  stored: Reading[];
+  receipt: { accepted: number; rejected: Rejection[] };
+}
+
+/** Storing and asking, as the telemetry nodes see it. */
+export interface HubTelemetry {
+  /**
+   * Stores readings and settles their delivery, in this order.
+   * @throws RpcError -32006 when the store does not take them; nothing is acknowledged then
+   */
+  storeReadings(readings: readonly Reading[], delivery: string | undefined): Promise<StoreOutcome>;
+  /** `data.query` (specification section 4.3). @throws RpcError -32602, -32000 */
+  query(params: Record<string, unknown>): Promise<object>;
+  /** `telemetry.latest`. @throws RpcError -32602, -32000 */
+  latest(params: Record<string, unknown>): object;
+}
+
+export function createHubTelemetry(deps: {
+  store: TelemetryStore;
+  devices: DeviceRegistry;
+  deliveries: Deliveries;
+}): HubTelemetry {
+  const { store, devices, deliveries } = deps;
+
+  const mustExist = (ids: readonly string[]): void => {
+    for (const id of ids) if (!devices.resolve(id)) devices.get(id);
+  };
+
+  return {
+    async storeReadings(readings, delivery) {
+      const result = await store.write(readings).catch((error: unknown) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (delivery) deliveries.fail(delivery, ErrorCode.ResourceExhausted, reason);
+        throw new RpcError(ErrorCode.ResourceExhausted, `the store did not take the readings: ${reason}`);
+      });
+      const rejected = result.rejected.map(({ index, reason }) => ({
+        index,
+        code: ErrorCode.SchemaValidationFailed,
+        reason,
+      }));
+      if (delivery) deliveries.reject(delivery, rejected);
+      const receipt = delivery ? deliveries.settle(delivery, result.stored) : undefined;
+      return { stored: without(readings, rejected), receipt: toReceipt(receipt, result.stored, rejected) };
+    },
+    async query(params) {
+      const question = parseDataQuery(params);
+      mustExist(question.device_ids);
+      return formatDataAnswer(await store.query(question));
+    },
+    latest(params) {
+      const ids = latestIds(params);
+      mustExist(ids ?? []);
+      const types = params['measurement_types'] as string[] | undefined;
+      const readings = store
+        .latest(ids)
+        .filter(({ measurement_type }) => !types || types.includes(measurement_type))
+        .map((reading) => ({ ...reading, timestamp: new Date(reading.timestamp).toISOString() }));
+      return { readings };
+    },
+  };
+}
+
+/** One id or several; none is every device. */
+function latestIds(params: Record<string, unknown>): string[] | undefined {
+  const { device_id: one, device_ids: many } = params as { device_id?: string; device_ids?: string[] };
+  return many ?? (one === undefined ? undefined : [one]);
+}
+
+function without(readings: readonly Reading[], rejected: readonly Rejection[]): Reading[] {
+  if (rejected.length === 0) return [...readings];
+  const out = new Set(rejected.map(({ index }) => index));
+  return readings.filter((_reading, index) => !out.has(index));
+}
+
+function toReceipt(
+  receipt: DeliveryReceipt | undefined,
+  stored: number,
+  rejected: Rejection[],
+): StoreOutcome['receipt'] {
+  if (!receipt) return { accepted: stored, rejected };
+  return { accepted: receipt.accepted, rejected: receipt.rejected.toSorted((a, b) => a.index - b.index) };
+}
