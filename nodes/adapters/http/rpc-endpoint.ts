@@ -1,0 +1,131 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
+import type { Dispatcher } from '../../core/rpc/types.ts';
+import type { Principal } from '../../core/security/types.ts';
+import { bearerKey } from './bearer.ts';
+import { readBody } from './read-body.ts';
+
+export interface EndpointLimits {
+  /** Most bytes of a body. Default 1 MiB. */
+  bodyBytes: number;
+  /** Milliseconds in which a body must have come in. Default 10,000. */
+  bodyMs: number;
+}
+
+const defaults: EndpointLimits = { bodyBytes: 1_048_576, bodyMs: 10_000 };
+/** How long the rest of a refused body is thrown away before the connection is cut. */
+const lingerMs = 1000;
+
+/**
+ * `POST /rpc` as a handler for node:http, connect and express. Answers 200 with JSON-RPC (its errors
+ * included), 204 where JSON-RPC wants silence, 401 without a valid key, and 405, 408, 413 or 415 for what
+ * never gets as far as JSON-RPC, with a JSON-RPC error as body all the same.
+ */
+export function createRpcEndpoint(deps: {
+  dispatcher: Dispatcher;
+  authenticate: (key: string) => Principal | undefined;
+  limits?: Partial<EndpointLimits>;
+}): (req: IncomingMessage, res: ServerResponse) => void {
+  const { dispatcher, authenticate } = deps;
+  const limits = { ...defaults, ...deps.limits };
+
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    if (req.method !== 'POST') {
+      res.setHeader('Allow', 'POST');
+      refuse(req, res, 405, ErrorCode.InvalidRequest, 'JSON-RPC is spoken by POST only');
+      return;
+    }
+    const unsupported = unsupportedMedia(req);
+    if (unsupported) {
+      refuse(req, res, 415, ErrorCode.InvalidRequest, unsupported);
+      return;
+    }
+    const read = await readBody(req, { maxBytes: limits.bodyBytes, timeoutMs: limits.bodyMs });
+    if ('failed' in read) {
+      if (read.failed === 'too-large') {
+        const reason = `a body may have ${limits.bodyBytes} bytes`;
+        refuse(req, res, 413, ErrorCode.ResourceExhausted, reason);
+      } else if (read.failed === 'timeout') {
+        const reason = `the body did not come in within ${limits.bodyMs} ms`;
+        refuse(req, res, 408, ErrorCode.InvalidRequest, reason);
+      }
+      return;
+    }
+    const key = bearerKey(req.headers);
+    const principal = key === undefined ? undefined : authenticate(key);
+    const text = await dispatcher.handle(read.body, { principal, transport: 'http' });
+    if (res.destroyed) return;
+    if (!principal && (text === undefined || needsKey(text))) {
+      res.setHeader('WWW-Authenticate', challenge(key));
+      send(res, 401, text);
+    } else send(res, text === undefined ? 204 : 200, text);
+  };
+
+  return (req, res) => {
+    res.on('error', () => undefined);
+    answer(req, res).catch(() => res.destroy());
+  };
+}
+
+function challenge(key: string | undefined): string {
+  return key === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
+}
+
+/** Why the body cannot be read, judged by its headers. */
+function unsupportedMedia(req: IncomingMessage): string | undefined {
+  const [type = ''] = (req.headers['content-type'] ?? '').split(';');
+  if (type.trim().toLowerCase() !== 'application/json')
+    return 'send Content-Type: application/json';
+  const encoding = req.headers['content-encoding'] ?? 'identity';
+  return encoding === 'identity' ? undefined : 'send the body without Content-Encoding';
+}
+
+/** Whether the lack of a key is what a response or a batch of them complains of. */
+function needsKey(text: string): boolean {
+  const parsed = JSON.parse(text) as unknown;
+  const responses = (Array.isArray(parsed) ? parsed : [parsed]) as { error?: { code: number } }[];
+  return responses.some(({ error }) => error?.code === ErrorCode.Unauthorized);
+}
+
+function setHeaders(res: ServerResponse, status: number, text: string | undefined): void {
+  res.statusCode = status;
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('X-Content-Type-Options', 'nosniff');
+  if (text === undefined) return;
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  res.setHeader('Content-Length', Buffer.byteLength(text));
+}
+
+function send(res: ServerResponse, status: number, text: string | undefined): void {
+  setHeaders(res, status, text);
+  res.end(text);
+}
+
+/**
+ * Answers before the body was read, then closes the connection. What still comes in is thrown away for a
+ * moment first: closing at once would reset the connection and take the answer with it.
+ */
+function refuse(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  code: ErrorCode,
+  reason: string,
+): void {
+  const error = new RpcError(code, reason).toObject();
+  const text = JSON.stringify({ jsonrpc: '2.0', error, id: null });
+  res.setHeader('Connection', 'close');
+  setHeaders(res, status, text);
+  if (req.complete) {
+    res.end(text);
+    return;
+  }
+  res.write(text);
+  const cut = (): void => {
+    clearTimeout(timer);
+    res.end();
+  };
+  const timer = setTimeout(cut, lingerMs).unref();
+  req.on('error', () => undefined);
+  req.once('end', cut).once('close', cut).resume();
+}

@@ -1,0 +1,99 @@
+import type { RawData, WebSocket } from 'ws';
+import type { Dispatcher } from '../../core/rpc/types.ts';
+import type { Principal } from '../../core/security/types.ts';
+import type { StreamSession, Streams } from '../../core/stream/types.ts';
+
+export interface ConnectionLimits {
+  /** Calls of one socket under way at once; beyond, it is not read from. Default 32. */
+  concurrentCalls: number;
+  /** Bytes that may wait in the socket before stream updates queue up instead. Default 64 KiB. */
+  highWaterBytes: number;
+}
+
+/** One client's WebSocket, as long as it is open. */
+export interface Connection {
+  readonly principal: Principal;
+  /** Ends it if it gave no sign of life since the last call, else asks for one. */
+  checkAlive(): void;
+  terminate(): void;
+}
+
+/**
+ * Answers the calls of one socket and writes its stream updates. A call counts as under way until its
+ * answer has left for the network, so a client that does not read its answers is not read from either.
+ */
+export function createConnection(deps: {
+  ws: WebSocket;
+  id: string;
+  principal: Principal;
+  dispatcher: Dispatcher;
+  streams: Streams;
+  limits: ConnectionLimits;
+}): Connection {
+  const { ws, principal, dispatcher, streams, limits } = deps;
+  /** Frames that had come in when reading was paused: at most what one chunk from the network holds. */
+  const backlog: Buffer[] = [];
+  let underWay = 0;
+  /** Those of them whose answer is not there yet. */
+  let working = 0;
+  let alive = true;
+
+  const session: StreamSession = {
+    id: deps.id,
+    principal,
+    writable: () => ws.readyState === ws.OPEN && ws.bufferedAmount < limits.highWaterBytes,
+    send: (text) => ws.send(text, () => streams.drain(session)),
+  };
+
+  const ended = (): void => {
+    underWay -= 1;
+    alive = true;
+    const next = backlog.shift();
+    if (next) start(next);
+    else if (ws.isPaused && ws.readyState === ws.OPEN) ws.resume();
+    // An answer took room that waiting updates may have now.
+    streams.drain(session);
+  };
+
+  const start = (body: Buffer): void => {
+    underWay += 1;
+    working += 1;
+    void dispatcher.handle(body, { principal, transport: 'websocket', session }).then((text) => {
+      working -= 1;
+      if (text === undefined || ws.readyState !== ws.OPEN) ended();
+      else ws.send(text, ended);
+    });
+  };
+
+  ws.on('message', (data: RawData) => {
+    alive = true;
+    const body = data as Buffer;
+    if (underWay < limits.concurrentCalls) start(body);
+    else backlog.push(body);
+    if (underWay >= limits.concurrentCalls) ws.pause();
+  });
+  ws.on('pong', () => {
+    alive = true;
+  });
+  // What goes wrong with a socket ends it, and its end is handled by `close`.
+  ws.on('error', () => undefined);
+  ws.once('close', () => {
+    backlog.length = 0;
+    streams.drop(session);
+  });
+
+  return {
+    principal,
+    checkAlive() {
+      // A paused socket's pongs are not read. If calls hold it up they have deadlines; if only answers
+      // that nobody reads do, it is dead.
+      if (!alive && !(ws.isPaused && working > 0)) {
+        ws.terminate();
+        return;
+      }
+      alive = false;
+      if (ws.readyState === ws.OPEN) ws.ping();
+    },
+    terminate: () => ws.terminate(),
+  };
+}

@@ -1,0 +1,117 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
+import type { Ids } from '../../core/ids.ts';
+import type { Dispatcher } from '../../core/rpc/types.ts';
+import type { Principal } from '../../core/security/types.ts';
+import type { Streams } from '../../core/stream/types.ts';
+import { createConnection } from './connection.ts';
+import type { Connection, ConnectionLimits } from './connection.ts';
+import { isCrossSite, keyOf, pathOf, refuseUpgrade, subprotocol } from './handshake.ts';
+
+export interface SocketLimits extends ConnectionLimits {
+  /** Most bytes of one message. Default 1 MiB. */
+  messageBytes: number;
+  /** Most sockets open at once. Default 1,000. */
+  sockets: number;
+  /** Milliseconds between signs of life asked of each socket. Default 30,000. */
+  pingMs: number;
+}
+
+const defaults: SocketLimits = {
+  concurrentCalls: 32,
+  highWaterBytes: 65_536,
+  messageBytes: 1_048_576,
+  sockets: 1000,
+  pingMs: 30_000,
+};
+
+/** JSON-RPC and stream updates over WebSocket (specification sections 2.1 and 5.1). */
+export interface RpcSocket {
+  /** Takes an upgrade request if its path is ours; false leaves it, untouched, to somebody else. */
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+  /** Closes every socket that was opened with this key (revoked, or its device removed). */
+  disconnect(principalId: string): void;
+  /** How many sockets are open. */
+  size(): number;
+  /** Cuts every connection; resolves when all are closed. Upgrades from then on are answered 503. */
+  close(): Promise<void>;
+}
+
+/** @param deps.every calls back again and again until its answer is called; a timer that keeps no process alive by default */
+export function createRpcSocket(deps: {
+  dispatcher: Dispatcher;
+  streams: Streams;
+  authenticate: (key: string) => Principal | undefined;
+  ids: Ids;
+  path: string;
+  limits?: Partial<SocketLimits>;
+  every?: (ms: number, fn: () => void) => () => void;
+}): RpcSocket {
+  const { dispatcher, streams, authenticate, ids, path, every = repeat } = deps;
+  const limits = { ...defaults, ...deps.limits };
+  const connections = new Map<WebSocket, Connection>();
+  let closing = false;
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload: limits.messageBytes,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
+  });
+  const stopPinging = every(limits.pingMs, () => {
+    for (const connection of [...connections.values()]) connection.checkAlive();
+  });
+
+  const accept = (ws: WebSocket, principal: Principal): void => {
+    const connection = createConnection({
+      ws,
+      id: ids.uuid(),
+      principal,
+      dispatcher,
+      streams,
+      limits,
+    });
+    connections.set(ws, connection);
+    ws.once('close', () => connections.delete(ws));
+  };
+
+  return {
+    handleUpgrade(req, socket, head) {
+      if (pathOf(req) !== path) return false;
+      const key = keyOf(req);
+      const principal = key === undefined ? undefined : authenticate(key);
+      if (closing) refuseUpgrade(socket, 503, 'the hub is closing');
+      else if (isCrossSite(req)) {
+        refuseUpgrade(socket, 403, 'pages of other sites may not connect');
+      } else if (!principal) {
+        refuseUpgrade(socket, 401, 'a valid key is needed: Authorization: Bearer <key>');
+      } else if (connections.size >= limits.sockets) {
+        refuseUpgrade(socket, 503, `${limits.sockets} sockets are open already`);
+      } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal));
+      return true;
+    },
+    disconnect(principalId) {
+      for (const connection of [...connections.values()]) {
+        if (connection.principal.id === principalId) connection.terminate();
+      }
+    },
+    size: () => connections.size,
+    async close() {
+      closing = true;
+      stopPinging();
+      const closed = [...connections.keys()].map(
+        (ws) => new Promise((resolve) => ws.once('close', resolve)),
+      );
+      for (const connection of [...connections.values()]) connection.terminate();
+      await Promise.all(closed);
+      server.close();
+    },
+  };
+}
+
+function repeat(ms: number, fn: () => void): () => void {
+  const timer = setInterval(fn, ms).unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import type { EndpointLimits } from '../../../nodes/adapters/http/rpc-endpoint.ts';
+import {
+  declareExampleMethods,
+  jsonRpcExamples,
+  withoutErrorData,
+} from '../../support/json-rpc-examples.ts';
+import { createRpcRig, method } from '../../support/rpc-rig.ts';
+import { adminKey, startRpcServer } from '../../support/rpc-server.ts';
+import type { RpcServer } from '../../support/rpc-server.ts';
+
+const json = { 'Content-Type': 'application/json' };
+const withKey = { ...json, Authorization: `Bearer ${adminKey}` };
+
+const post = (
+  server: RpcServer,
+  body: string | Uint8Array,
+  headers: Record<string, string> = withKey,
+) => fetch(server.url, { method: 'POST', body: body as BodyInit, headers });
+
+const errorOf = async (response: Response) =>
+  ((await response.json()) as { error: { code: number; data: { reason: string } } }).error;
+
+describe('POST /rpc', () => {
+  let rig: ReturnType<typeof createRpcRig>;
+  let server: RpcServer;
+
+  const start = async (endpoint: Partial<EndpointLimits> = {}): Promise<void> => {
+    rig = createRpcRig();
+    declareExampleMethods(rig);
+    server = await startRpcServer(rig, { endpoint });
+  };
+  beforeEach(() => start());
+  afterEach(() => server.close());
+
+  describe('the examples of the JSON-RPC 2.0 specification, over HTTP', () => {
+    for (const { title, send, answer } of jsonRpcExamples) {
+      it(title, async () => {
+        const response = await post(server, send);
+        const text = await response.text();
+        assert.equal(response.status, answer === undefined ? 204 : 200);
+        assert.deepEqual(withoutErrorData(text || undefined), withoutErrorData(answer));
+      });
+    }
+  });
+
+  it('sends JSON that nobody may cache or take for something else', async () => {
+    const { headers } = await post(server, '[]');
+    assert.equal(headers.get('content-type'), 'application/json; charset=utf-8');
+    assert.equal(headers.get('cache-control'), 'no-store');
+    assert.equal(headers.get('x-content-type-options'), 'nosniff');
+  });
+
+  it('answers 401 with -32005 without a key and with a wrong one, and says how to do it', async () => {
+    const body = '{"jsonrpc":"2.0","method":"get_data","id":1}';
+    for (const authorization of [
+      undefined,
+      'Bearer wrong',
+      'Basic YTpi',
+      `Bearer ${adminKey} x`,
+      adminKey,
+    ]) {
+      const response = await post(server, body, {
+        ...json,
+        ...(authorization ? { Authorization: authorization } : {}),
+      });
+      assert.equal(response.status, 401);
+      assert.match(response.headers.get('www-authenticate') ?? '', /^Bearer/);
+      assert.equal((await errorOf(response)).code, -32005);
+    }
+    assert.equal((await post(server, `[${body}]`, json)).status, 401);
+    assert.equal((await post(server, '{"jsonrpc":"2.0","method":"get_data"}', json)).status, 401);
+  });
+
+  it('answers 200 with -32005 when the key is good but may not do this', async () => {
+    await server.close();
+    rig = createRpcRig();
+    rig.answer('m', () => 1, { roles: ['llm_write'] });
+    server = await startRpcServer(rig, { keys: { reader: { id: 'r', role: 'llm_read' } } });
+    const response = await post(server, '{"jsonrpc":"2.0","method":"m","id":1}', {
+      ...json,
+      Authorization: 'bearer reader',
+    });
+    assert.equal(response.status, 200);
+    assert.equal((await errorOf(response)).code, -32005);
+  });
+
+  it('needs no key for an open method', async () => {
+    rig.answer('hub.health', () => 'up', { open: true });
+    const response = await post(server, '{"jsonrpc":"2.0","method":"hub.health","id":1}', json);
+    assert.equal(response.status, 200);
+  });
+
+  it('answers 405 and Allow for every other HTTP method', async () => {
+    for (const httpMethod of ['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+      const response = await fetch(server.url, { method: httpMethod });
+      assert.equal(response.status, 405);
+      assert.equal(response.headers.get('allow'), 'POST');
+    }
+  });
+
+  it('answers 415 for anything but JSON, and accepts a charset', async () => {
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'application/jsonp',
+      '',
+    ]) {
+      assert.equal((await post(server, '[]', { ...withKey, 'Content-Type': type })).status, 415);
+    }
+    assert.equal(
+      (await post(server, '[]', { ...withKey, 'Content-Encoding': 'gzip' })).status,
+      415,
+    );
+    assert.equal(
+      (await post(server, '[]', { ...withKey, 'Content-Type': 'Application/JSON; charset=UTF-8' }))
+        .status,
+      200,
+    );
+  });
+
+  it('answers -32700 for bad UTF-8, JSON bombs and duplicate keys', async () => {
+    for (const body of [
+      Uint8Array.of(0xff),
+      '['.repeat(100_000),
+      '{"id":1,"id":2}',
+      '{"a":NaN}',
+      '',
+    ]) {
+      const response = await post(server, body);
+      assert.equal(response.status, 200);
+      assert.equal((await errorOf(response)).code, -32700);
+    }
+  });
+
+  it('answers 413 for 10 MB, told or not told in advance, and keeps serving', async () => {
+    for (const told of [true, false]) {
+      const req = request(server.url, {
+        method: 'POST',
+        headers: { ...withKey, ...(told ? { 'Content-Length': 10_000_000 } : {}) },
+      });
+      req.on('error', () => undefined);
+      req.end(Buffer.alloc(10_000_000, 32));
+      const [res] = (await once(req, 'response')) as [import('node:http').IncomingMessage];
+      assert.equal(res.statusCode, 413);
+      assert.equal(res.headers.connection, 'close');
+      const [chunk] = (await once(res, 'data')) as [Buffer];
+      assert.match(chunk.toString(), /-32006/);
+      req.destroy();
+    }
+    assert.equal((await post(server, '[]')).status, 200);
+  });
+
+  it('answers 408 for a body that does not come, and closes', async () => {
+    await server.close();
+    await start({ bodyMs: 20 });
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(
+      'POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{',
+    );
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    assert.match(chunk.toString(), /^HTTP\/1\.1 408 .*connection: close/is);
+    await once(socket, 'close');
+  });
+
+  it('survives a client that leaves in the middle of its body or before its answer', async () => {
+    rig.methods.declare(method('slow'), () => undefined);
+    const call = '{"jsonrpc":"2.0","method":"slow","id":1}';
+    for (const [length, body] of [
+      [500, '{'],
+      [call.length, call],
+    ] as const) {
+      const socket = connect(server.port, '127.0.0.1');
+      socket.write(
+        `POST /rpc HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${adminKey}\r\n` +
+          `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n${body}`,
+      );
+      await once(socket, 'connect');
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    assert.equal((await post(server, '[]')).status, 200);
+  });
+});
