@@ -17,8 +17,20 @@ const annotations = new Set([
 ]);
 /** Keywords below which schemas are compared part by part. */
 const understood = new Set(['type', 'enum', 'required', 'properties', 'items', '$defs']);
-const lowerBounds = new Set(['minimum', 'exclusiveMinimum', 'minLength', 'minItems', 'minProperties']);
-const upperBounds = new Set(['maximum', 'exclusiveMaximum', 'maxLength', 'maxItems', 'maxProperties']);
+const lowerBounds = new Set([
+  'minimum',
+  'exclusiveMinimum',
+  'minLength',
+  'minItems',
+  'minProperties',
+]);
+const upperBounds = new Set([
+  'maximum',
+  'exclusiveMaximum',
+  'maxLength',
+  'maxItems',
+  'maxProperties',
+]);
 
 /**
  * Changes from one JSON Schema to another after which a document that was valid might no longer

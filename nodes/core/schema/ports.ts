@@ -83,7 +83,8 @@ export interface SchemaRegistry {
   /**
    * Checks the static schema of `sensor.discover` (specification section 3.2). Measurements it
    * lists win; if it lists none they come from the template of its manufacturer and model (or of
-   * its `template` member, `name` or `name@version`), and so do commands it does not mention.
+   * its `template` member, `name` or `name@version`), and so do the commands if it has no `commands`;
+   * these are known then, not all there are: `commands_declared` stays false.
    * Throws RpcError -32004 with `problems`, or with the `nearest` templates when there is neither
    * a measurement nor a template.
    */

@@ -10,7 +10,7 @@ export interface Version {
 }
 
 /** The grammar of a semantic version, as semver.org suggests it, bounded in length. */
-export const versionPattern =
+const versionPattern =
   '^(?=.{5,64}$)(0|[1-9]\\d{0,8})\\.(0|[1-9]\\d{0,8})\\.(0|[1-9]\\d{0,8})' +
   '(?:-((?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\\.(?:0|[1-9]\\d*|\\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?' +
   '(?:\\+([0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*))?$';

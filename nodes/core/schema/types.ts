@@ -40,7 +40,12 @@ export interface DeviceSchema {
   schema: Record<string, unknown>;
 }
 
-export type SchemaRecord = SensorTemplate | DeviceSchema;
+export type SchemaRecord = (SensorTemplate | DeviceSchema) & {
+  /** ISO 8601; absent from what ships with the hub. */
+  registered_at?: string;
+  /** Id of the key that registered it. */
+  registered_by?: string;
+};
 
 /** A guess at what hangs on the bus. */
 export interface TemplateCandidate {
