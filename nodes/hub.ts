@@ -72,7 +72,7 @@ export default function (RED: NodeAPI): void {
         fingerprint = JSON.stringify(settings);
         const hub =
           (await parking.reclaim(this.id, fingerprint)) ?? (await createHub(settings, logOf(this)));
-        unmount = mountHub(hub, settings, RED.httpNode, RED.server as Server, RED.settings.httpNodeRoot);
+        unmount = mountHub(hub, settings.rpcPath, RED.httpNode, RED.server as Server);
         announceHub(RED, hub, settings);
         return hub;
       };
@@ -111,7 +111,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
   return {
     dataDir: !wanted ? join(userDir, 'llm-iot') : isAbsolute(wanted) ? wanted : join(process.cwd(), wanted),
     rpcPath: def.rpcPath || '/rpc',
-    wsPath: def.wsPath || '/ws',
+    wsPath: httpRootOf(RED) + (def.wsPath || '/ws'),
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
     commandTimeoutMs: (Number(def.commandTimeout) || 10) * 1000,
@@ -124,6 +124,9 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     store,
   };
 }
+
+/** Where Node-RED serves what nodes serve, without a slash at the end. */
+const httpRootOf = (RED: NodeAPI): string => (RED.settings.httpNodeRoot || '').replace(/\/$/, '');
 
 function settingsFrom<S>(RED: NodeAPI, id: string, what: string): S {
   const settings = (RED.nodes.getNode(id) as (Node & { settings?: S }) | null)?.settings;

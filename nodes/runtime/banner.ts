@@ -21,7 +21,7 @@ export function announceHub(RED: NodeAPI, hub: Hub, settings: HubSettings): void
     'LLM-IoT hub is ready',
     `  Editor     ${base}${admin.replace(/\/$/, '')}/`,
     `  JSON-RPC   ${node}${settings.rpcPath}`,
-    `  WebSocket  ${node.replace(/^http/, 'ws')}${settings.wsPath}`,
+    `  WebSocket  ${base.replace(/^http/, 'ws')}${settings.wsPath}`,
     `  MQTT       ${hub.mqtt.url}`,
     `  Data       ${settings.dataDir}`,
     ...(adminKey ? [`  Admin key         ${adminKey}`] : []),

@@ -19,6 +19,7 @@ import { createMethodTable } from '../core/rpc/method-table.ts';
 import type { CallHandler, Dispatcher, MethodDeclaration, MethodTable } from '../core/rpc/types.ts';
 import type { SchemaRegistry } from '../core/schema/ports.ts';
 import { createSchemaRegistry } from '../core/schema/registry.ts';
+import { sensorTemplates } from '../core/schema/templates/index.ts';
 import { createAuthorizer } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
 import type { Principal } from '../core/security/types.ts';
@@ -94,7 +95,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const keys = createKeyRing({ records, ids, clock });
     await keys.load();
     const newKeys = await ensureHubKeys(keys, ids, settings);
-    const schemas = createSchemaRegistry({ records, clock });
+    const schemas = createSchemaRegistry({ records, clock, templates: sensorTemplates });
     await schemas.load();
     const devices = createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings });
     await devices.load();
@@ -107,6 +108,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       records,
       clock,
       ids,
+      log,
       settings: { defaultTimeoutMs: settings.commandTimeoutMs },
     });
     await commands.load();
@@ -192,7 +194,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       }),
       serveDeviceMethods: (like, handler) =>
         serveDeviceMethods({ methods, devices, events, log }, like, handler),
-      removeDevice: (id) => removeDevice({ devices, store, mqtt }, id),
+      removeDevice: (id) => removeDevice({ devices, store, mqtt, rpcSocket, keys }, id),
       onUnsettled(source, listener) {
         unsettledListeners.set(source, listener);
         return () => {
@@ -209,7 +211,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         deliveries.close();
         commands.close();
         dispatcher.close();
-        rpcSocket.close();
+        await rpcSocket.close();
         await closeAll();
       },
     };

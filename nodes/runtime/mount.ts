@@ -16,19 +16,17 @@ interface RouteStack {
 /** Serves a hub's endpoints on Node-RED's HTTP server; the answer takes them down again. */
 export function mountHub(
   hub: Hub,
-  paths: { rpcPath: string; wsPath: string },
+  rpcPath: string,
   app: unknown,
   server: Server,
-  httpNodeRoot: string | false | undefined,
 ): () => void {
   const routes = app as Routes;
   const handler = (req: IncomingMessage, res: ServerResponse): void => hub.rpcEndpoint(req, res);
-  routes.all(paths.rpcPath, handler);
+  routes.all(rpcPath, handler);
 
-  const root = (httpNodeRoot || '').replace(/\/$/, '');
+  // An upgrade to another path is somebody else's: the editor's, or that of a websocket node.
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const path = (req.url ?? '').split('?')[0];
-    if (path === root + paths.wsPath) hub.rpcSocket.handleUpgrade(req, socket, head);
+    hub.rpcSocket.handleUpgrade(req, socket, head);
   };
   server.on('upgrade', upgrade);
 

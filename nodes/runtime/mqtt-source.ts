@@ -2,7 +2,7 @@ import { readStatusMessage } from '../core/device/status-message.ts';
 import { RpcError, toErrorObject } from '../core/rpc/errors.ts';
 import { parseStrictJson } from '../core/rpc/json.ts';
 import { normaliseTelemetry } from '../core/telemetry/normalise.ts';
-import { formatTopic } from '../core/topic/topics.ts';
+import { formatTopic, isTopicId } from '../core/topic/topics.ts';
 import type { InboundMessage } from '../core/topic/ports.ts';
 import { announcerOf } from './announcer.ts';
 import type { Hub } from './hub.ts';
@@ -56,10 +56,17 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
   return {
     listener(message, settled) {
       const deviceId = deviceIdOf(message);
-      const { readings, rejected } = normaliseTelemetry(
+      const owner = deviceId === undefined ? undefined : hub.devices.ownerOf(deviceId);
+      const { readings, rejected, operational_status } = normaliseTelemetry(
         parseStrictJson(message.payload),
-        { arrival: hub.clock.now(), ...(deviceId === undefined ? {} : { deviceId }) },
+        {
+          arrival: hub.clock.now(),
+          ...(deviceId === undefined ? {} : { deviceId }),
+          owns: (id) => owner !== undefined && hub.devices.ownerOf(id) === owner,
+        },
       );
+      if (operational_status && owner !== undefined)
+        hub.devices.setOperationalStatus(owner, operational_status);
       if (rejected.length > 0) {
         hub.ledger.refused('mqtt', rejected);
         refuse(refusalOf(message, rejected[0]));
@@ -73,9 +80,7 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
 
 const takeAnnounce: Taker = (hub, { send }) => ({
   listener(message, settled) {
-    const replyTo =
-      message.responseTopic ??
-      (message.clientId && formatTopic({ branch: 'discovery-response', clientId: message.clientId }));
+    const replyTo = message.responseTopic ?? responseTopicOf(message.clientId);
     void hub.dispatcher
       .handle(message.payload, { principal: announcerOf(hub.devices, message), transport: 'mqtt' }, ({ id, method, params, principal, transport }) =>
         send({ payload: params, topic: method, rpc: { id, method, principal, transport } }),
@@ -90,6 +95,13 @@ const takeAnnounce: Taker = (hub, { send }) => ({
       .then(() => settled(), settled);
   },
 });
+
+/** Where a client without MQTT 5 properties finds its answer; some client ids cannot be part of a topic. */
+function responseTopicOf(clientId: string | undefined): string | undefined {
+  return clientId !== undefined && isTopicId(clientId)
+    ? formatTopic({ branch: 'discovery-response', clientId })
+    : undefined;
+}
 
 const takeStatus: Taker = (_hub, { send }) => ({
   listener(message, settled) {

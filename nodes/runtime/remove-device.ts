@@ -1,5 +1,7 @@
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
+import type { RpcSocket } from '../adapters/websocket/rpc-socket.ts';
+import type { KeyRing } from '../core/security/types.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { formatTopic } from '../core/topic/topics.ts';
 
@@ -8,13 +10,23 @@ import { formatTopic } from '../core/topic/topics.ts';
  * @throws RpcError -32000
  */
 export async function removeDevice(
-  deps: { devices: DeviceRegistry; store: TelemetryStore; mqtt: MqttLink },
+  deps: {
+    devices: DeviceRegistry;
+    store: TelemetryStore;
+    mqtt: MqttLink;
+    rpcSocket: Pick<RpcSocket, 'disconnect'>;
+    keys: KeyRing;
+  },
   id: unknown,
 ): Promise<{ device_id: string; removed: true; sensors: string[] }> {
-  const { devices, store, mqtt } = deps;
-  const { device, sensors } = await devices.remove(id);
-  const deviceId = device.device_id;
-  mqtt.disconnect(deviceId);
+  const { devices, store, mqtt, rpcSocket, keys } = deps;
+  const deviceId = devices.get(id).device_id;
+  const keyIds = keys.idsOf(deviceId);
+  const { sensors } = await devices.remove(deviceId);
+  for (const keyId of keyIds) {
+    mqtt.disconnect(keyId);
+    rpcSocket.disconnect(keyId);
+  }
   await store.removeDevice(deviceId);
   await mqtt.publish(formatTopic({ branch: 'status', deviceId }), '', { retain: true });
   return { device_id: deviceId, removed: true, sensors: sensors.map(({ sensor_id }) => sensor_id) };

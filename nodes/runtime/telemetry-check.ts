@@ -1,6 +1,7 @@
 import { ErrorCode, RpcError, toErrorObject } from '../core/rpc/errors.ts';
-import { normaliseTelemetry } from '../core/telemetry/normalise.ts';
-import type { Reading, Rejection } from '../core/telemetry/types.ts';
+import type { Principal } from '../core/security/types.ts';
+import { normaliseTelemetry, type NormalisedTelemetry } from '../core/telemetry/normalise.ts';
+import type { Rejection } from '../core/telemetry/types.ts';
 import type { Hub } from './hub.ts';
 import type { HubMessage } from './message.ts';
 
@@ -20,10 +21,9 @@ export async function checkTelemetry(
   message: HubMessage,
   source: string,
 ): Promise<CheckedTelemetry> {
-  const deviceId = message.device?.device_id;
   const found = normaliseTelemetry(message.payload, {
     arrival: hub.clock.now(),
-    ...(deviceId === undefined ? {} : { deviceId }),
+    owns: ownedBy(hub, message.rpc?.principal),
   });
   const delivery =
     message.delivery ??
@@ -33,18 +33,24 @@ export async function checkTelemetry(
       source,
       onSettled: () => undefined,
     });
-  const checked = await hub.checkReadings(found.readings);
+  const checked = await hub.checkReadings(found.readings, found.positions);
   const rejected = [...found.rejected, ...checked.rejected];
   hub.deliveries.reject(delivery, rejected);
   return {
     valid: { ...message, payload: checked.accepted, delivery },
-    refused: refusalsByDevice(rejected, found.readings).map(({ device_id, rejections }) => ({
+    refused: refusalsByDevice(rejected, found).map(({ device_id, rejections }) => ({
       ...message,
       payload: { device_id, rejected: rejections },
       device: { device_id },
       error: refusalOf(rejections),
     })),
   };
+}
+
+/** A device speaks for itself and its sensors; readings a flow or an administrator brings name whom they like. */
+function ownedBy(hub: Hub, principal: Principal | undefined): (id: string) => boolean {
+  const own = principal?.role === 'device' ? principal.device_id : undefined;
+  return own === undefined ? () => true : (id) => hub.devices.ownerOf(id) === own;
 }
 
 function refusalOf(rejections: readonly Rejection[]): NonNullable<HubMessage['error']> {
@@ -54,11 +60,12 @@ function refusalOf(rejections: readonly Rejection[]): NonNullable<HubMessage['er
 
 function refusalsByDevice(
   rejected: readonly Rejection[],
-  readings: readonly Reading[],
+  { readings, positions }: NormalisedTelemetry,
 ): { device_id: string; rejections: Rejection[] }[] {
   const byDevice = new Map<string, Rejection[]>();
   for (const rejection of rejected) {
-    const deviceId = readings[rejection.index]?.device_id ?? readings[0]?.device_id ?? 'unknown';
+    const at = positions ? positions.indexOf(rejection.index) : rejection.index;
+    const deviceId = readings[at]?.device_id ?? readings[0]?.device_id ?? 'unknown';
     const list = byDevice.get(deviceId) ?? [];
     byDevice.set(deviceId, list);
     list.push(rejection);

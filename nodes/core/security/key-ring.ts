@@ -89,6 +89,8 @@ export function createKeyRing(deps: { records: RecordStore; ids: Ids; clock: Clo
 
     has: (id) => byId.has(id),
 
+    idsOf: (deviceId) => [...(byDevice.get(deviceId) ?? [])].map(({ id }) => id),
+
     async revokeDevice(deviceId) {
       const keys = [...(byDevice.get(deviceId) ?? [])];
       for (const record of keys) forget(record);

@@ -33,6 +33,8 @@ export interface KeyRing {
   /** Makes a given key (from the environment) the only one of its holder. */
   adopt(key: string, holder: { id: string; role: Role; registration?: boolean }): Promise<void>;
   has(id: string): boolean;
+  /** Ids of the keys of one device. */
+  idsOf(deviceId: string): string[];
   /** Removes every key of one device. */
   revokeDevice(deviceId: string): Promise<void>;
 }
