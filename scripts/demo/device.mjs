@@ -143,11 +143,8 @@ async function discoverSensor(ask, design, id) {
     mcu_id: id,
     static_schema: design.sensor,
   });
-  const guesses = candidates
-    .slice(0, 3)
-    .map((/** @type {any} */ { model, score }) => `${model} ${Math.round(score * 100)} %`)
-    .join(', ');
-  const sensor = `at ${design.scan?.address} ${design.sensor.model} (guessed: ${guesses || 'nothing'})`;
+  const others = candidates.map((/** @type {any} */ { model }) => model).slice(0, 3);
+  const sensor = `${design.sensor.model} at ${design.scan?.address} (${candidates.length} candidates: ${others.join(', ')} …)`;
   return { reportsAs: sensorId, sensor };
 }
 

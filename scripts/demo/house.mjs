@@ -88,6 +88,8 @@ function sensorNode(room, index) {
       manufacturer: 'Sensirion',
       model: 'SHT31',
       communication: { primary_protocol: 'I2C', i2c: { address: '0x44' } },
+      // Without this the hub would offer what the SHT31's template can do, and nobody here does that.
+      commands: {},
       measurements: [
         {
           measurement_type: 'temperature',
