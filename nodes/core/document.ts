@@ -13,7 +13,7 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** Size of a value as JSON text, in UTF-8 bytes. */
 export function jsonSize(value: unknown): number {
-  return new TextEncoder().encode(JSON.stringify(value) as string | undefined).length;
+  return new TextEncoder().encode(JSON.stringify(value)).length;
 }
 
 /**

@@ -72,8 +72,7 @@ export function takePage<T>(
   for (let index = start; index < list.length; index++) {
     const item = list[index] as T;
     if (!matches(item)) continue;
-    if (items.length === limit)
-      return { items, cursor: cursorOf(keyOf(items[limit - 1] as T)) };
+    if (items.length === limit) return { items, cursor: cursorOf(keyOf(items[limit - 1] as T)) };
     items.push(item);
   }
   return { items };

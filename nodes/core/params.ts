@@ -31,7 +31,10 @@ export function optionalNumber(
   if (value === undefined) return undefined;
   const { min, max, integer } = bounds;
   const fits =
-    typeof value === 'number' && value >= min && value <= max && !(integer && !Number.isInteger(value));
+    typeof value === 'number' &&
+    value >= min &&
+    value <= max &&
+    !(integer && !Number.isInteger(value));
   if (fits) return value;
   const kind = integer ? 'an integer' : 'a number';
   throw invalidParam(field, `${field} must be ${kind} from ${min} to ${max}`, { min, max });

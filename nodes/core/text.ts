@@ -16,7 +16,10 @@ export function cleanText(value: unknown, maxLength: number): string {
   const cut = value.length > maxLength * 2 ? value.slice(0, maxLength * 2) : value;
   const clean = cut.replace(spacing, ' ').replace(unwanted, '').trim();
   if (clean.length <= maxLength) return clean;
-  return clean.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '').trimEnd();
+  return clean
+    .slice(0, maxLength)
+    .replace(/[\ud800-\udbff]$/, '')
+    .trimEnd();
 }
 
 /** Whether a text holds nothing that `cleanText` would take out or trim. */
