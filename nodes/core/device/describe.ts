@@ -7,7 +7,13 @@ const largestSchema = 64 * 1_024;
 const mostLabels = 32;
 
 /** Longest texts of each kind, in UTF-16 units. */
-export const textLimits = { name: 128, deviceType: 64, hardwareId: 128, label: 64, labelValue: 256 };
+export const textLimits = {
+  name: 128,
+  deviceType: 64,
+  hardwareId: 128,
+  label: 64,
+  labelValue: 256,
+};
 
 /**
  * The `static_schema` of the params, cleaned.

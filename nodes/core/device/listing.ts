@@ -3,7 +3,7 @@ import { invalidParam, optionalString, optionalWord } from '../params.ts';
 import { indexAfter, pagingOf, takePage } from '../paging.ts';
 import type { DeviceSummary } from './ports.ts';
 import { pageKeyOfDevice, type DeviceStore } from './store.ts';
-import type { DeviceRecord, SensorRecord } from './types.ts';
+import { deviceStatuses, type DeviceRecord, type SensorRecord } from './types.ts';
 
 const limits = { usual: 100, max: 1_000 };
 
@@ -32,7 +32,7 @@ export function listDevices(
 
 function testsOf(params: JsonObject): Test[] {
   const tests: Test[] = [];
-  const status = optionalWord(params, 'status', ['online', 'offline']);
+  const status = optionalWord(params, 'status', deviceStatuses);
   if (status) tests.push((device) => device.status === status);
   const type = optionalString(params, 'device_type')?.toLowerCase();
   if (type !== undefined) tests.push((device) => device.device_type.toLowerCase() === type);

@@ -6,7 +6,7 @@ import { cleanParam, identityOf, labelsOf, textLimits } from './describe.ts';
 import type { DeviceSettings } from './ports.ts';
 import type { DeviceRecord } from './types.ts';
 
-const intervalBounds = { min: 1, max: 86_400 };
+const intervalBounds = { min: 1, max: 86_400, integer: true };
 
 /** The intervals a device asks for, in seconds. @throws RpcError -32602 outside 1 second to 1 day */
 export function intervalsOf(params: JsonObject): {
@@ -47,7 +47,8 @@ export function describeNewDevice(
   return {
     device_id: id,
     ...(hardwareId !== undefined && { hardware_id: hardwareId }),
-    name: cleanParam(params, 'name', textLimits.name) ?? `${identity.model ?? type} ${id.slice(-4)}`,
+    name:
+      cleanParam(params, 'name', textLimits.name) ?? `${identity.model ?? type} ${id.slice(-4)}`,
     device_type: type,
     ...identity,
     ...(location !== undefined && { location }),

@@ -1,6 +1,12 @@
 import type { Principal } from '../security/types.ts';
 import type { TemplateCandidate } from '../schema/types.ts';
-import type { DeviceRecord, DeviceStatus, MeasurementDeclaration, SensorRecord, Target } from './types.ts';
+import type {
+  DeviceRecord,
+  DeviceStatus,
+  MeasurementDeclaration,
+  SensorRecord,
+  Target,
+} from './types.ts';
 
 type Params = Record<string, unknown>;
 
@@ -93,6 +99,7 @@ export interface DeviceRegistry {
   remove(id: unknown): Promise<{ device: DeviceRecord; sensors: SensorRecord[] }>;
   /** What an id stands for; the same object until something about the device or its sensors changes. */
   resolve(id: string): Target | undefined;
+  sensorsOf(deviceId: string): SensorRecord[];
   /** The MCU behind a device or sensor id. */
   ownerOf(id: string): string | undefined;
   /** `sensor.discover`. @throws RpcError -32000, -32004, -32006, -32602 */
@@ -109,6 +116,8 @@ export interface DeviceRegistry {
   learn(id: string, measurements: readonly MeasurementDeclaration[]): Promise<void>;
   /** Keeps the configuration a device or sensor reported as applied. */
   setAppliedConfig(id: string, config: Record<string, unknown>): Promise<void>;
+  /** Keeps the `operational_status` a device sends with its telemetry (specification section 4.1); stored when it changes. */
+  setOperationalStatus(deviceId: string, status: Record<string, unknown>): Promise<void>;
   /** Stores a change of status and tells it as an event; no change, no event. */
   setStatus(deviceId: string, status: DeviceStatus, reason?: string): Promise<void>;
   /** Notes that the device gave a sign of life now; in memory only. */

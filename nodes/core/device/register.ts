@@ -178,7 +178,9 @@ function configsOf(
 ): Pick<RegistrationResult, 'applied_config' | 'sensor_configs'> {
   const sensors = store
     .sensorsOf(device.device_id)
-    .flatMap(({ sensor_id, applied_config }) => (applied_config ? [[sensor_id, applied_config]] : []));
+    .flatMap(({ sensor_id, applied_config }) =>
+      applied_config ? [[sensor_id, applied_config]] : [],
+    );
   return {
     ...(device.applied_config && { applied_config: device.applied_config }),
     ...(sensors.length > 0 && {

@@ -37,7 +37,7 @@ export function createDiscovery(
     const described = describe(schema, checked, name);
     const siblings = store.sensorsOf(mcu.device_id);
     const before = siblings.find((sensor) => identity(sensor) === identity(described));
-    if (before && JSON.stringify(before.static_schema) === JSON.stringify(schema)) return before;
+    if (before && unchanged(before, described)) return before;
     if (!before && siblings.length >= mostSensors)
       throw new RpcError(
         ErrorCode.ResourceExhausted,
@@ -83,7 +83,7 @@ function describe(
 ): Omit<SensorRecord, 'sensor_id' | 'mcu_id' | 'assigned_at'> {
   const { manufacturer, model } = identityOf(schema);
   const { template, commands, commands_declared, measurements } = checked;
-  const address = checked.address ?? ownNumber(schema);
+  const address = checked.address ?? ownNumber(schema) ?? (name && `name:${name}`);
   return {
     name: name ?? '',
     ...(manufacturer !== undefined && { manufacturer }),
@@ -106,9 +106,19 @@ function ownNumber(schema: JsonObject): string | undefined {
   return undefined;
 }
 
-/** A sensor without an address is told from its siblings by its name. */
-function identity(sensor: Pick<SensorRecord, 'address' | 'model' | 'name'>): string {
-  return JSON.stringify([sensor.address ?? `name:${sensor.name}`, sensor.model ?? '']);
+function identity(sensor: Pick<SensorRecord, 'address' | 'model'>): string {
+  return JSON.stringify([sensor.address ?? '', sensor.model ?? '']);
+}
+
+function unchanged(
+  before: SensorRecord,
+  now: Pick<SensorRecord, 'name' | 'template' | 'static_schema'>,
+): boolean {
+  if (now.name !== '' && now.name !== before.name) return false;
+  return (
+    now.template === before.template &&
+    JSON.stringify(now.static_schema) === JSON.stringify(before.static_schema)
+  );
 }
 
 /** A bus scan as `{ scan: { bus, address, chip_id } }`, or its parts in the params themselves. */

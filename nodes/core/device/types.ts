@@ -1,7 +1,8 @@
 import type { JsonSchema } from '../rpc/types.ts';
 import type { ValueType } from '../telemetry/types.ts';
 
-export type DeviceStatus = 'online' | 'offline';
+export const deviceStatuses = ['online', 'offline'] as const;
+export type DeviceStatus = (typeof deviceStatuses)[number];
 
 /** What a device or sensor measures, from its schema, its template, or its first reading. */
 export interface MeasurementDeclaration {
@@ -49,6 +50,8 @@ export interface DeviceRecord {
   /** Last configuration a command reported as applied. */
   applied_config?: Record<string, unknown>;
   status: DeviceStatus;
+  /** What the device last said of its own working, e.g. `{ power_state: 'on' }`. */
+  operational_status?: Record<string, unknown>;
   /** ISO 8601. */
   assigned_at: string;
   /** ISO 8601, as of the last stored change of the record. `DeviceRegistry.view` has the live one. */
