@@ -6,7 +6,10 @@ export interface DeviceLink {
    * Hands a command to the device or sensor with this id: JSON-RPC `{ jsonrpc, id, method, params }`.
    * Resolves when it has left the hub; rejects with RpcError when there is no way to deliver it.
    */
-  deliver(targetId: string, command: { id: string; method: string; params: Record<string, unknown> }): Promise<void>;
+  deliver(
+    targetId: string,
+    command: { id: string; method: string; params: Record<string, unknown> },
+  ): Promise<void>;
 }
 
 export type CommandState = 'queued' | 'sent' | 'done' | 'failed' | 'timed_out';
@@ -45,6 +48,11 @@ export interface ExecuteResult {
 
 /** Result of `device.batch_execute` (specification section 8.2). */
 export interface BatchResult {
-  results: { device_id: string; status: 'success' | 'failed'; result?: ExecuteResult; error?: ErrorObject }[];
+  results: {
+    device_id: string;
+    status: 'success' | 'failed';
+    result?: ExecuteResult;
+    error?: ErrorObject;
+  }[];
   summary: { success: number; failed: number };
 }

@@ -1,0 +1,187 @@
+import type { Clock } from '../clock.ts';
+import type { DeviceRegistry } from '../device/ports.ts';
+import { jsonSize, type JsonObject } from '../document.ts';
+import type { Ids } from '../ids.ts';
+import type { Log } from '../log.ts';
+import { invalidParam, optionalString } from '../params.ts';
+import type { RecordStore } from '../records.ts';
+import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import type { Principal } from '../security/types.ts';
+import { createBatch } from './batch.ts';
+import { readAnswer } from './device-answer.ts';
+import { createCommandHistory } from './history.ts';
+import { runCommand, type RunningCommand } from './lifecycle.ts';
+import type { CommandExecutor, CommandSettings } from './ports.ts';
+import { readRequest, type CommandRequest } from './request.ts';
+import type { DeviceLink, ExecuteResult } from './types.ts';
+
+const largestConfig = 16 * 1_024;
+
+export interface ExecutorDeps {
+  registry: DeviceRegistry;
+  /** The way to the devices as it is now; undefined while there is none. */
+  link: () => DeviceLink | undefined;
+  records: RecordStore;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  settings?: CommandSettings;
+}
+
+export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
+  const { registry, records, clock, ids, log } = deps;
+  const { defaultTimeoutMs = 10_000, keep = 10_000 } = deps.settings ?? {};
+  const history = createCommandHistory({ records, log, keep });
+  const running = new Map<string, RunningCommand>();
+  const busy = new Map<string, RunningCommand>();
+  const ends = { done: 0, failed: 0, timed_out: 0, late: 0 };
+
+  const start = (request: CommandRequest, principal: Principal | undefined): RunningCommand => {
+    const { device } = request.target;
+    if (device.status === 'offline') throw offline(device.device_id);
+    const current = busy.get(device.device_id);
+    if (current) throw busyWith(current);
+    const link = deps.link();
+    if (!link)
+      throw new RpcError(
+        ErrorCode.DeviceOffline,
+        'the hub has no way to its devices: no broker is connected',
+        { device_id: device.device_id },
+      );
+    const command = { id: ids.uuid(), request, issuedBy: principal?.id ?? 'flow' };
+    const started = runCommand({ clock, history, link, log }, command);
+    running.set(started.id, started);
+    busy.set(device.device_id, started);
+    return started;
+  };
+
+  const offline = (deviceId: string): RpcError => {
+    const lastSeen = new Date(registry.lastSeen(deviceId)).toISOString();
+    return new RpcError(ErrorCode.DeviceOffline, `the device is offline, last seen ${lastSeen}`, {
+      device_id: deviceId,
+      last_seen: lastSeen,
+    });
+  };
+
+  const execute = async (
+    params: JsonObject,
+    principal: Principal | undefined,
+  ): Promise<ExecuteResult> => {
+    const request = readRequest(registry, params, defaultTimeoutMs);
+    const command = start(request, principal);
+    try {
+      const result = await command.ended;
+      ends.done += 1;
+      if (result.applied_config) await keepConfig(request.targetId, result.applied_config);
+      return result;
+    } catch (error) {
+      const timedOut = error instanceof RpcError && error.code === ErrorCode.CommunicationTimeout;
+      ends[timedOut ? 'timed_out' : 'failed'] += 1;
+      throw error;
+    } finally {
+      running.delete(command.id);
+      busy.delete(request.target.device.device_id);
+    }
+  };
+  const keepConfig = async (targetId: string, config: JsonObject): Promise<void> => {
+    if (jsonSize(config) > largestConfig) {
+      log.warn(
+        `the configuration ${targetId} applied is over ${largestConfig} bytes; it is not kept`,
+      );
+      return;
+    }
+    try {
+      await registry.setAppliedConfig(targetId, config);
+    } catch (error) {
+      // The device did apply it: the caller has to hear of that, whatever the store says.
+      log.error(`could not keep the configuration of ${targetId}: ${String(error)}`);
+    }
+  };
+
+  const recordLate = (id: string, targetId: string, message: unknown): boolean => {
+    const record = history.get(id);
+    if (!record || !isFrom(targetId, record.device_id, record.sensor_id)) return false;
+    ends.late += 1;
+    // A second answer to a command that is done is a repetition of the first.
+    if (record.late_answer === undefined && record.state !== 'done')
+      history
+        .save({ ...record, late_answer: message })
+        .catch((error: unknown) => log.warn(`could not record a late answer: ${String(error)}`));
+    return true;
+  };
+
+  return {
+    load: () => history.load(new Date(clock.now()).toISOString()),
+    execute,
+    executeBatch: createBatch({ execute, ownerOf: (id) => registry.ownerOf(id) }),
+    async callMethod(method, params, principal) {
+      const args = { ...params };
+      delete args['device_id'];
+      const deviceId = methodOwner(registry, method, optionalString(params, 'device_id'));
+      return execute({ device_id: deviceId, command: method, arguments: args }, principal);
+    },
+    answer(targetId, message) {
+      const answer = readAnswer(message);
+      if (!answer) return 'malformed';
+      const { id, outcome } = answer;
+      const command = running.get(id);
+      const { device, sensor } = command?.request.target ?? {};
+      const matches =
+        command !== undefined &&
+        isFrom(targetId, device?.device_id, sensor?.sensor_id) &&
+        command.answer(outcome);
+      if (matches) return 'matched';
+      const said = 'error' in outcome ? outcome.error : outcome.result;
+      return recordLate(id, targetId, said) ? 'late' : 'unknown';
+    },
+    stats: () => ({ pending: running.size, ...ends }),
+    close() {
+      const stopping = new RpcError(ErrorCode.InternalError, 'the hub is stopping');
+      for (const command of running.values()) command.abort(stopping);
+    },
+  };
+}
+
+/** An answer comes from what was asked; for a sensor, its MCU may answer on its own topic. */
+function isFrom(
+  targetId: string,
+  deviceId: string | undefined,
+  sensorId: string | undefined,
+): boolean {
+  return targetId === deviceId || (sensorId !== undefined && targetId === sensorId);
+}
+
+function busyWith(current: RunningCommand): RpcError {
+  const { command, target } = current.request;
+  return new RpcError(
+    ErrorCode.DeviceBusy,
+    `the device has been carrying out ${command} since ${current.since}; it takes one command at a time`,
+    {
+      device_id: target.device.device_id,
+      command,
+      command_id: current.id,
+      since: current.since,
+    },
+  );
+}
+
+function methodOwner(
+  registry: DeviceRegistry,
+  method: string,
+  deviceId: string | undefined,
+): string {
+  const owners = registry.methodOwners(method);
+  const [first] = owners;
+  if (!first) throw new RpcError(ErrorCode.MethodNotFound, `no device offers the method ${method}`);
+  if (deviceId === undefined && owners.length === 1) return first.device_id;
+  const wanted = deviceId === undefined ? undefined : registry.view(deviceId).device_id;
+  if (wanted !== undefined && owners.some((owner) => owner.device_id === wanted)) return wanted;
+  const devices = owners.slice(0, 50).map(({ device_id, name }) => ({ device_id, name }));
+  throw invalidParam(
+    'device_id',
+    deviceId === undefined
+      ? `${owners.length} devices offer ${method}; say which one by device_id`
+      : `this device does not offer ${method}`,
+    { allowed: devices },
+  );
+}

@@ -1,0 +1,109 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { ErrorCode, RpcError, toErrorObject } from '../rpc/errors.ts';
+import { errorOfDevice, resultOf, type DeviceAnswer } from './device-answer.ts';
+import type { CommandHistory } from './history.ts';
+import type { CommandRequest } from './request.ts';
+import type { CommandRecord, CommandState, DeviceLink, ExecuteResult } from './types.ts';
+
+/** One command under way, from queued to its end. */
+export interface RunningCommand {
+  readonly id: string;
+  readonly request: CommandRequest;
+  /** ISO 8601. */
+  readonly since: string;
+  /** Ends as the command does, the end being stored. @throws RpcError */
+  readonly ended: Promise<ExecuteResult>;
+  /** False if it had ended already. */
+  answer(outcome: DeviceAnswer['outcome']): boolean;
+  /** Ends it without the device. */
+  abort(error: RpcError): void;
+}
+
+/**
+ * Runs one command through queued → sent → done, failed or timed out, each state stored. The device's time counts
+ * from the moment the command is handed to the link.
+ */
+export function runCommand(
+  deps: { clock: Clock; history: CommandHistory; link: DeviceLink; log: Log },
+  command: { id: string; request: CommandRequest; issuedBy: string },
+): RunningCommand {
+  const { clock, history, link, log } = deps;
+  const { id, request, issuedBy } = command;
+  const { target, targetId, timeoutMs } = request;
+  const now = (): string => new Date(clock.now()).toISOString();
+  const end = Promise.withResolvers<ExecuteResult>();
+  const since = now();
+  let startedAt = clock.now();
+  let cancelTimeout: (() => void) | undefined;
+  let record: CommandRecord = {
+    command_id: id,
+    device_id: target.device.device_id,
+    ...(target.sensor && { sensor_id: target.sensor.sensor_id }),
+    command: request.command,
+    arguments: request.arguments,
+    state: 'queued',
+    issued_by: issuedBy,
+    created_at: since,
+  };
+  const open = (): boolean => record.state === 'queued' || record.state === 'sent';
+  // Once the device may have acted, a failing store must not tell the caller otherwise.
+  const step = async (state: CommandState, more: Partial<CommandRecord>): Promise<void> => {
+    record = { ...record, ...more, state };
+    try {
+      await history.save(record);
+    } catch (error) {
+      log.error(`could not record that command ${id} is ${state}: ${String(error)}`);
+    }
+  };
+
+  const fail = (error: unknown, state: 'failed' | 'timed_out' = 'failed'): void => {
+    if (!open()) return;
+    cancelTimeout?.();
+    void step(state, { ended_at: now(), error: toErrorObject(error) }).then(() =>
+      end.reject(error),
+    );
+  };
+  const succeed = (answer: unknown): void => {
+    const result = resultOf(id, answer, clock.now() - startedAt);
+    cancelTimeout?.();
+    const { execution_time_ms } = result;
+    void step('done', { ended_at: now(), execution_time_ms, result: answer }).then(() =>
+      end.resolve(result),
+    );
+  };
+  const timeOut = (): void =>
+    fail(
+      new RpcError(
+        ErrorCode.CommunicationTimeout,
+        `the device did not answer ${request.command} within ${timeoutMs} ms`,
+        { device_id: targetId, command_id: id, timeout_ms: timeoutMs },
+      ),
+      'timed_out',
+    );
+
+  const send = async (): Promise<void> => {
+    await history.save(record);
+    if (!open()) return;
+    startedAt = clock.now();
+    cancelTimeout = clock.after(timeoutMs, timeOut);
+    await link.deliver(targetId, { id, method: request.command, params: request.arguments });
+    // The answer may be here before the broker's word that the command left.
+    if (record.state === 'queued') await step('sent', { sent_at: now() });
+  };
+  send().catch(fail);
+
+  return {
+    id,
+    request,
+    since,
+    ended: end.promise,
+    answer(outcome) {
+      if (!open()) return false;
+      if ('error' in outcome) fail(errorOfDevice(outcome.error));
+      else succeed(outcome.result);
+      return true;
+    },
+    abort: (error) => fail(error),
+  };
+}

@@ -1,0 +1,47 @@
+import type { Principal } from '../security/types.ts';
+import type { BatchResult, ExecuteResult } from './types.ts';
+
+type Params = Record<string, unknown>;
+
+/** Milliseconds. */
+export interface CommandSettings {
+  /** For commands whose caller and declaration name no `timeout_ms`; 10,000 unless told. */
+  defaultTimeoutMs?: number;
+  /** How many command records are kept; 10,000 unless told. */
+  keep?: number;
+}
+
+/** What became of a message on a response topic. */
+export type AnswerFate = 'matched' | 'late' | 'unknown' | 'malformed';
+
+/** Has devices carry out commands (specification sections 4.2, 8.1, 8.2), one at a time per MCU. */
+export interface CommandExecutor {
+  /** Reads what is recorded; commands under way when the hub stopped become failed. */
+  load(): Promise<void>;
+  /**
+   * `device.execute`: `{ device_id, command, arguments?, timeout_ms? }`, the id of a device or a sensor.
+   * @throws RpcError -32000 unknown, -32001 offline, -32002 busy, -32003 no answer in time, -32007 what the device
+   * reports, -32602 a command or arguments the device did not declare
+   */
+  execute(params: Params, principal: Principal | undefined): Promise<ExecuteResult>;
+  /**
+   * `device.batch_execute`: `{ device_ids, command, arguments?, timeout_ms? }`; devices work concurrently, sensors of
+   * one MCU in turn. @throws RpcError -32602 for bad params; what fails at a device is in its result
+   */
+  executeBatch(params: Params, principal: Principal | undefined): Promise<BatchResult>;
+  /**
+   * A method registered by a device: `{ device_id?, ...arguments }`.
+   * @throws RpcError -32601 if no device offers it, -32602 if several do and none is named, and as `execute`
+   */
+  callMethod(
+    method: string,
+    params: Params,
+    principal: Principal | undefined,
+  ): Promise<ExecuteResult>;
+  /** Takes the parsed response of a device or sensor, by the id of the topic it came on. */
+  answer(targetId: string, message: unknown): AnswerFate;
+  /** Commands under way and since start. */
+  stats(): { pending: number; done: number; failed: number; timed_out: number; late: number };
+  /** Ends what is under way as failed. */
+  close(): void;
+}

@@ -1,0 +1,82 @@
+import type { DeviceRegistry } from '../device/ports.ts';
+import type { CommandDeclaration, Target } from '../device/types.ts';
+import { jsonSize, type JsonObject } from '../document.ts';
+import { invalidParam, optionalNumber, optionalObject, requiredString } from '../params.ts';
+import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { nearest } from '../rpc/suggest.ts';
+import type { JsonSchema } from '../rpc/types.ts';
+import { compileSchema, type SchemaCheck } from '../schema/validator.ts';
+import { cleanText } from '../text.ts';
+
+/** A command that may be sent: its target exists, it is declared, its arguments are right. */
+export interface CommandRequest {
+  target: Target;
+  /** The device or sensor it goes to. */
+  targetId: string;
+  command: string;
+  arguments: JsonObject;
+  timeoutMs: number;
+}
+
+/** Bounds of `timeout_ms`. */
+export const timeoutBounds = { min: 100, max: 300_000 };
+const largestArguments = 64 * 1_024;
+const longestCommand = 128;
+const mostListed = 50;
+
+const compiled = new WeakMap<JsonSchema, SchemaCheck>();
+
+/**
+ * Reads and checks `{ device_id, command, arguments?, timeout_ms? }`.
+ * @throws RpcError -32000 for an unknown device, -32602 for a command or arguments it did not declare
+ */
+export function readRequest(
+  registry: DeviceRegistry,
+  params: JsonObject,
+  defaultTimeoutMs: number,
+): CommandRequest {
+  const targetId = requiredString(params, 'device_id');
+  const target = registry.resolve(targetId) ?? { device: registry.get(targetId) };
+  const command = requiredString(params, 'command');
+  if (command.length > longestCommand || cleanText(command, longestCommand) !== command)
+    throw invalidParam(
+      'command',
+      `a command is plain text of at most ${longestCommand} characters`,
+    );
+  const args = optionalObject(params, 'arguments') ?? {};
+  if (jsonSize(args) > largestArguments)
+    throw invalidParam('arguments', `arguments may have ${largestArguments} bytes at most`);
+  const declaration = declarationOf(target, command);
+  if (declaration?.arguments) checkArguments(declaration.arguments, args);
+  const asked = optionalNumber(params, 'timeout_ms', timeoutBounds);
+  const usual = declaration?.timeout_ms ?? defaultTimeoutMs;
+  const timeoutMs = asked ?? Math.min(timeoutBounds.max, Math.max(timeoutBounds.min, usual));
+  return { target, targetId, command, arguments: args, timeoutMs };
+}
+
+function declarationOf(target: Target, command: string): CommandDeclaration | undefined {
+  const { commands, commands_declared } = target.sensor ?? target.device;
+  const found = commands.find((declared) => declared.name === command);
+  if (found || !commands_declared) return found;
+  const allowed = commands.slice(0, mostListed).map((declared) => declared.name);
+  const meant = nearest(command, allowed);
+  const hint = meant ? `; did you mean ${meant}?` : '';
+  throw invalidParam('command', `the device declares no command ${command}${hint}`, {
+    allowed,
+    ...(meant && { nearest: meant }),
+  });
+}
+
+function checkArguments(schema: JsonSchema, args: JsonObject): void {
+  let check = compiled.get(schema);
+  if (!check) compiled.set(schema, (check = compileSchema(schema)));
+  const problems = check(args) ?? [];
+  const [first] = problems;
+  if (!first) return;
+  const field = first.field === '' ? 'arguments' : `arguments.${first.field}`;
+  throw new RpcError(ErrorCode.InvalidParams, `${field} ${first.problem}`, {
+    ...first,
+    field,
+    ...(problems.length > 1 && { problems }),
+  });
+}
