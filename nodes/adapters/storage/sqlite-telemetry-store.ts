@@ -1,0 +1,175 @@
+import type { Log } from '../../core/log.ts';
+import type { TelemetryStore, WriteResult } from '../../core/telemetry/ports.ts';
+import type { Reading } from '../../core/telemetry/types.ts';
+import { createGroupQueue } from './group-queue.ts';
+import { packCommit } from './pack-commit.ts';
+import { transferOfReadings } from './packing.ts';
+import { createSeriesIndex, seriesInfo, type SeriesIndex } from './series-index.ts';
+import { createSeriesQueries } from './series-queries.ts';
+import type { ReaderOperations } from './sqlite-reader.worker.ts';
+import type { WriterOperations } from './sqlite-writer.worker.ts';
+import { createWorkerHost, workerUrl, type StartThread, type WorkerHost } from './worker-host.ts';
+
+/** How the store trades memory and latency for throughput; the defaults suit a hub. */
+export interface SqliteTelemetryTuning {
+  /** Readings that wait in the unsorted table before they are moved to their place. Default 150,000. */
+  moveAtRows: number;
+  /** They are moved too when nothing was written for this long. Default 2,000 ms. */
+  moveWhenIdleMs: number;
+  /** Readings of one commit, unless a single call has more. Default 20,000. */
+  maxCommitReadings: number;
+  /** Readings that may wait while a commit is under way. Default 500,000. */
+  maxWaitingReadings: number;
+}
+
+const usualTuning: SqliteTelemetryTuning = {
+  moveAtRows: 150_000,
+  moveWhenIdleMs: 2_000,
+  maxCommitReadings: 20_000,
+  maxWaitingReadings: 500_000,
+};
+
+export interface SqliteTelemetryOptions extends Partial<SqliteTelemetryTuning> {
+  /** Where the database is or shall be; `-wal`, `-shm` and `.lock` files stand beside it. */
+  file: string;
+  log?: Log;
+  /** Starts the worker threads. */
+  startThread?: StartThread;
+}
+
+type WriterTask = { readings: readonly Reading[] } | { removeDevice: string };
+
+const nothingDone: WriteResult = { stored: 0, rejected: [] };
+
+/**
+ * A telemetry store in one SQLite file. One thread writes: calls that come while a commit is under way share the next
+ * one, and a call resolves when its readings are on disk. Another thread reads. Series and newest readings are in
+ * memory. A series keeps the value type of its first reading, others are rejected; its unit is the one written last.
+ * @throws Error that says what is wrong with the file
+ */
+export async function createSqliteTelemetryStore(
+  options: SqliteTelemetryOptions,
+): Promise<TelemetryStore> {
+  const { file, log, startThread, ...tuning } = options;
+  const { moveAtRows, moveWhenIdleMs, maxCommitReadings, maxWaitingReadings } = {
+    ...usualTuning,
+    ...tuning,
+  };
+  const start = <Name extends 'writer' | 'reader'>(name: Name) =>
+    createWorkerHost<Name extends 'writer' ? WriterOperations : ReaderOperations>(
+      workerUrl(`sqlite-${name}.worker`, import.meta.url),
+      startThread,
+    );
+  const writer = start('writer');
+  const reader = start('reader');
+  const stop = async (): Promise<void> => {
+    await Promise.all([writer.stop(), reader.stop()]);
+  };
+  let index: SeriesIndex;
+  try {
+    index = await openFile(writer, reader, { file, moveAtRows, moveWhenIdleMs });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const query = createSeriesQueries(index, reader);
+  let lastFailure: string | undefined;
+
+  const commitWrites = async (calls: readonly (readonly Reading[])[]): Promise<WriteResult[]> => {
+    const packed = packCommit(index, calls);
+    const { commit, results } = packed;
+    try {
+      if (commit.readings.series.length > 0)
+        await writer.call('commit', commit, transferOfReadings(commit.readings));
+      packed.applied();
+      return results;
+    } catch (error) {
+      packed.undo();
+      throw error;
+    }
+  };
+  const commitRemoval = async (deviceId: string): Promise<WriteResult[]> => {
+    const series = index.ofDevice(deviceId);
+    if (series.length > 0)
+      await writer.call(
+        'remove',
+        series.map(({ id }) => id),
+      );
+    for (const one of series) index.delete(one);
+    return [nothingDone];
+  };
+  const queue = createGroupQueue<WriterTask, WriteResult>({
+    maxGroup: maxCommitReadings,
+    maxWaiting: maxWaitingReadings,
+    alone: (task) => 'removeDevice' in task,
+    async commit(tasks) {
+      try {
+        const [first] = tasks;
+        const results =
+          first && 'removeDevice' in first
+            ? await commitRemoval(first.removeDevice)
+            : await commitWrites(
+                tasks.flatMap((task) => ('readings' in task ? [task.readings] : [])),
+              );
+        lastFailure = undefined;
+        return results;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        if (lastFailure !== message) log?.error(`telemetry store ${file}: ${message}`);
+        lastFailure = message;
+        throw error;
+      }
+    },
+  });
+
+  let readings = 0;
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await queue.close();
+    try {
+      if (!reader.failure()) await reader.call('close', undefined);
+      if (!writer.failure()) await writer.call('close', undefined);
+    } finally {
+      await stop();
+    }
+  };
+
+  return {
+    write: (batch) => queue.add({ readings: batch }, batch.length),
+    query,
+    latest: (deviceIds) =>
+      [...(deviceIds ? index.of(deviceIds) : index.all())].flatMap((series) =>
+        series.latest ? [{ ...seriesInfo(series), ...series.latest }] : [],
+      ),
+    async removeDevice(deviceId) {
+      await queue.add({ removeDevice: deviceId }, 1);
+    },
+    async health() {
+      let problem = lastFailure ?? reader.failure()?.message;
+      try {
+        const state = await writer.call('state', undefined);
+        readings = state.readings;
+        problem ??= state.problem;
+      } catch (error) {
+        problem ??= error instanceof Error ? error.message : String(error);
+      }
+      const detail = problem ?? `SQLite ${file}, ${queue.waiting()} readings wait to be written`;
+      return { ok: problem === undefined, detail, readings, series: index.size() };
+    },
+    close: () => (closing ??= close()),
+  };
+}
+
+/** Opens the file in both threads; the writer comes first, because it creates the file. */
+async function openFile(
+  writer: WorkerHost<WriterOperations>,
+  reader: WorkerHost<ReaderOperations>,
+  request: WriterOperations['open']['request'],
+): Promise<SeriesIndex> {
+  const { series, latest, nextId } = await writer.call('open', request);
+  await reader.call('open', request.file);
+  const index = createSeriesIndex(nextId);
+  for (const row of series) index.load(row);
+  for (const row of latest) index.loadLatest(row);
+  return index;
+}
