@@ -1,7 +1,15 @@
 // How to run the hub with Node-RED: node-red --settings flows/settings.js
 // Everything here can be set by the environment; the table is in README.md.
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -39,7 +47,8 @@ if (!lstatSync(link, { throwIfNoEntry: false })) {
 
 // Credentials of nodes are encrypted with a key of this installation.
 const secretFile = join(dataDir, 'credential-secret');
-if (!existsSync(secretFile)) writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+if (!existsSync(secretFile))
+  writeFileSync(secretFile, randomBytes(32).toString('hex'), { mode: 0o600 });
 
 const sameText = (a, b) => {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];

@@ -15,7 +15,8 @@ export default function (RED: NodeAPI): void {
       return { payload: await hub.acknowledgeAlert(params, message.rpc?.principal?.id ?? 'flow') };
     const request = raiseRequestOf(message, def);
     return {
-      payload: def.action === 'clear' ? await hub.clearAlert(request) : await hub.raiseAlert(request),
+      payload:
+        def.action === 'clear' ? await hub.clearAlert(request) : await hub.raiseAlert(request),
     };
   });
 }

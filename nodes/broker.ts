@@ -17,14 +17,25 @@ interface BrokerCredentials {
 
 /** Says which MQTT broker the hub uses; the hub starts or connects to it. */
 export default function (RED: NodeAPI): void {
-  RED.nodes.registerType<Node & { settings?: BrokerSettings }, BrokerDef, object, BrokerCredentials>(
+  RED.nodes.registerType<
+    Node & { settings?: BrokerSettings },
+    BrokerDef,
+    object,
+    BrokerCredentials
+  >(
     'llm-iot-broker',
     function (this: Node<BrokerCredentials> & { settings?: BrokerSettings }, def: BrokerDef) {
       RED.nodes.createNode(this, def);
       const tls = RED.nodes.getNode(def.tls) as TlsNode | null;
       this.settings =
         def.kind === 'external'
-          ? { kind: 'external', url: def.url, clientId: def.clientId, ...credentialsOf(this.credentials), ...(tls ? { tls: tls.addTLSOptions({}) } : {}) }
+          ? {
+              kind: 'external',
+              url: def.url,
+              clientId: def.clientId,
+              ...credentialsOf(this.credentials),
+              ...(tls ? { tls: tls.addTLSOptions({}) } : {}),
+            }
           : {
               kind: 'embedded',
               host: def.host || process.env['LLM_IOT_HOST'] || '127.0.0.1',

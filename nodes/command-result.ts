@@ -7,11 +7,14 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('llm-iot-command-result', function (this: Node, def: HubNodeDef) {
     RED.nodes.createNode(this, def);
     const kit = useHub(RED, this, def.hub);
-    onInput(this, kit, undefined, async ({ hub, message, send }) => {
+    onInput(this, kit, undefined, ({ hub, message, send }) => {
       const targetId = message.device?.device_id;
       if (!targetId)
-        throw new RpcError(ErrorCode.InvalidRequest, 'msg.device.device_id must say whose answer this is');
-      const fate = await hub.commands.answer(targetId, message.payload);
+        throw new RpcError(
+          ErrorCode.InvalidRequest,
+          'msg.device.device_id must say whose answer this is',
+        );
+      const fate = hub.commands.answer(targetId, message.payload);
       if (fate === 'matched') kit.showReady();
       else send({ ...message, payload: { device_id: targetId, fate, answer: message.payload } });
     });

@@ -17,7 +17,11 @@ export default function (RED: NodeAPI): void {
       const stops = def.events.map((event) =>
         hub.events.on(event, (what) => {
           const { device_id } = what.device;
-          const message = { topic: event, device: what.device, payload: { event, device_id, ...what } };
+          const message = {
+            topic: event,
+            device: what.device,
+            payload: { event, device_id, ...what },
+          };
           this.send(RED.util.cloneMessage(message));
         }),
       );

@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { isAbsolute, join } from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Hub } from './runtime/hub.ts';
@@ -68,11 +67,16 @@ export default function (RED: NodeAPI): void {
       let unmount: (() => void) | undefined;
       const start = async (): Promise<Hub> => {
         refuseOpenEditor(RED.settings);
-        const settings = settingsOf(RED, def, this.credentials as HubCredentials);
+        const settings = settingsOf(RED, def, this.credentials);
         fingerprint = JSON.stringify(settings);
         const hub =
           (await parking.reclaim(this.id, fingerprint)) ?? (await createHub(settings, logOf(this)));
-        unmount = mountHub(hub, settings.rpcPath, RED.httpNode, RED.server as Server);
+        try {
+          unmount = mountHub(hub, settings.rpcPath, RED.server);
+        } catch (error) {
+          await hub.close();
+          throw error;
+        }
         announceHub(RED, hub, settings);
         return hub;
       };
@@ -109,8 +113,12 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
   const userDir = RED.settings.userDir ?? process.cwd();
   const wanted = def.dataDir || process.env['LLM_IOT_DATA_DIR'];
   return {
-    dataDir: !wanted ? join(userDir, 'llm-iot') : isAbsolute(wanted) ? wanted : join(process.cwd(), wanted),
-    rpcPath: def.rpcPath || '/rpc',
+    dataDir: !wanted
+      ? join(userDir, 'llm-iot')
+      : isAbsolute(wanted)
+        ? wanted
+        : join(process.cwd(), wanted),
+    rpcPath: httpRootOf(RED) + (def.rpcPath || '/rpc'),
     wsPath: httpRootOf(RED) + (def.wsPath || '/ws'),
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
@@ -119,7 +127,8 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     unknownTypes: def.unknownTypes,
     maxDevices: Number(def.maxDevices) || 100_000,
     adminKey: process.env['LLM_IOT_ADMIN_KEY'] || credentials.adminKey || undefined,
-    registrationKey: process.env['LLM_IOT_REGISTRATION_KEY'] || credentials.registrationKey || undefined,
+    registrationKey:
+      process.env['LLM_IOT_REGISTRATION_KEY'] || credentials.registrationKey || undefined,
     broker,
     store,
   };
@@ -134,7 +143,9 @@ function settingsFrom<S>(RED: NodeAPI, id: string, what: string): S {
   return settings;
 }
 
-const logOf = (node: Node): { info(t: string): void; warn(t: string): void; error(t: string): void } => ({
+const logOf = (
+  node: Node,
+): { info(t: string): void; warn(t: string): void; error(t: string): void } => ({
   info: (text) => node.log(text),
   warn: (text) => node.warn(text),
   error: (text) => node.error(text),

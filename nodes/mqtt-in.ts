@@ -1,7 +1,6 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { InboundBranch } from './runtime/inbound.ts';
 import { attachBranch } from './runtime/mqtt-source.ts';
-import type { HubMessage } from './runtime/message.ts';
 import { translate, useHub, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface MqttInDef extends HubNodeDef {
@@ -23,10 +22,10 @@ export default function (RED: NodeAPI): void {
         branch: def.branch,
         source: this.id,
         batch: { readings: Number(def.batch) || 500, windowMs: Number(def.window) || 5 },
-        send: (message) => this.send(message as HubMessage),
+        send: (message) => this.send(message),
         refuse: (message) => {
           kit.showRefused(message.error?.message ?? '');
-          this.send([null, message as HubMessage]);
+          this.send([null, message]);
         },
       });
       return () => {

@@ -17,7 +17,11 @@ export default function (RED: NodeAPI): void {
     onInput(this, kit, undefined, async ({ hub, message }) => {
       const topic = def.topic || message.topic;
       if (!topic || /[+#\0]/.test(topic))
-        throw new RpcError(ErrorCode.InvalidParams, 'a message is published on one topic, without wildcards', { field: 'topic' });
+        throw new RpcError(
+          ErrorCode.InvalidParams,
+          'a message is published on one topic, without wildcards',
+          { field: 'topic' },
+        );
       await hub.mqtt.publish(topic, payloadOf(message.payload), {
         qos: Number(def.qos) as 0 | 1 | 2,
         retain: def.retain,
@@ -28,4 +32,6 @@ export default function (RED: NodeAPI): void {
 }
 
 const payloadOf = (payload: unknown): string | Uint8Array =>
-  typeof payload === 'string' || payload instanceof Uint8Array ? payload : JSON.stringify(payload ?? null);
+  typeof payload === 'string' || payload instanceof Uint8Array
+    ? payload
+    : JSON.stringify(payload ?? null);

@@ -27,7 +27,7 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('llm-iot-rpc-in', function (this: Node, def: RpcInDef) {
     RED.nodes.createNode(this, def);
     const kit = useHub(RED, this, def.hub);
-    const take = (call: RpcCall): void => this.send(messageOf(call) as HubMessage);
+    const take = (call: RpcCall): void => this.send(messageOf(call));
     kit.whenReady((hub) => {
       try {
         return def.deviceMethods

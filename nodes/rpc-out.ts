@@ -11,7 +11,10 @@ export default function (RED: NodeAPI): void {
     const kit = useHub(RED, this, def.hub);
     onInput(this, kit, undefined, ({ hub, message }) => {
       if (!message.rpc)
-        throw new RpcError(ErrorCode.InvalidRequest, 'the message belongs to no call: msg.rpc is missing');
+        throw new RpcError(
+          ErrorCode.InvalidRequest,
+          'the message belongs to no call: msg.rpc is missing',
+        );
       if (hub.dispatcher.settle(message.rpc.id, outcomeOf(message))) kit.showReady();
     });
   });

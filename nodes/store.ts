@@ -8,8 +8,11 @@ interface StoreDef extends NodeDef {
 
 /** Says where telemetry is kept; the hub opens it. */
 export default function (RED: NodeAPI): void {
-  RED.nodes.registerType('llm-iot-store', function (this: Node & { settings?: StoreSettings }, def: StoreDef) {
-    RED.nodes.createNode(this, def);
-    this.settings = { kind: def.kind, file: def.file };
-  });
+  RED.nodes.registerType(
+    'llm-iot-store',
+    function (this: Node & { settings?: StoreSettings }, def: StoreDef) {
+      RED.nodes.createNode(this, def);
+      this.settings = { kind: def.kind, file: def.file };
+    },
+  );
 }

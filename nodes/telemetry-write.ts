@@ -11,7 +11,10 @@ export default function (RED: NodeAPI): void {
     onInput(this, kit, 1, async ({ hub, message, send }) => {
       if (!Array.isArray(message.payload))
         throw new RpcError(ErrorCode.InvalidParams, 'msg.payload must be an array of readings');
-      const { stored, receipt } = await hub.storeReadings(message.payload as Reading[], message.delivery);
+      const { stored, receipt } = await hub.storeReadings(
+        message.payload as Reading[],
+        message.delivery,
+      );
       kit.showReady();
       send([
         stored.length > 0 ? { ...message, payload: stored } : null,

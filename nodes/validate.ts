@@ -21,7 +21,11 @@ export default function (RED: NodeAPI): void {
       if (problemsOf) {
         const problems = problemsOf(message.payload);
         if (problems)
-          throw new RpcError(ErrorCode.SchemaValidationFailed, `${problems[0]?.field ?? ''} ${problems[0]?.problem ?? ''}`.trim(), { problems });
+          throw new RpcError(
+            ErrorCode.SchemaValidationFailed,
+            `${problems[0]?.field ?? ''} ${problems[0]?.problem ?? ''}`.trim(),
+            { problems },
+          );
         kit.showReady();
         send(message);
         return;

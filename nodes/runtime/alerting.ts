@@ -29,9 +29,13 @@ export function raiseRequestOf(message: HubMessage, defaults: AlertDefaults): Al
   const params = paramsOf(message);
   const kind = text(defaults.kind) ?? text(params['kind']);
   if (!kind)
-    throw new RpcError(ErrorCode.InvalidParams, 'an alarm needs a kind, in the node or the payload', {
-      field: 'kind',
-    });
+    throw new RpcError(
+      ErrorCode.InvalidParams,
+      'an alarm needs a kind, in the node or the payload',
+      {
+        field: 'kind',
+      },
+    );
   const deviceId = message.device?.device_id ?? text(params['device_id']);
   const details = message.error?.data as Record<string, unknown> | undefined;
   return {

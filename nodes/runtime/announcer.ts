@@ -8,7 +8,10 @@ import type { InboundMessage } from '../core/topic/ports.ts';
  * Who announces. The embedded broker knows; an external one has authenticated the client itself, so what it let
  * through speaks for the device it names, and may otherwise only register (decision 4).
  */
-export function announcerOf(devices: DeviceRegistry, message: InboundMessage): Principal | undefined {
+export function announcerOf(
+  devices: DeviceRegistry,
+  message: InboundMessage,
+): Principal | undefined {
   if (message.principal) return message.principal;
   const request = readQuietly(message.payload);
   if (!isObject(request)) return undefined;

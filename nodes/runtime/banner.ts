@@ -12,23 +12,24 @@ function baseUrl(settings: { uiHost?: string; uiPort?: number; https?: unknown }
 export function announceHub(RED: NodeAPI, hub: Hub, settings: HubSettings): void {
   if (hub.announced) return;
   hub.announced = true;
-  const base = baseUrl(RED.settings as object);
-  const node = base + ((RED.settings.httpNodeRoot || '').replace(/\/$/, ''));
-  const admin = (RED.settings.httpAdminRoot as string | false | undefined) || '';
+  const base = baseUrl(RED.settings);
+  const admin = RED.settings.httpAdminRoot || '';
   const { admin: adminKey, registration } = hub.newKeys;
   const shownKey = adminKey ?? '$LLM_IOT_ADMIN_KEY';
   const lines = [
     'LLM-IoT hub is ready',
     `  Editor     ${base}${admin.replace(/\/$/, '')}/`,
-    `  JSON-RPC   ${node}${settings.rpcPath}`,
+    `  JSON-RPC   ${base}${settings.rpcPath}`,
     `  WebSocket  ${base.replace(/^http/, 'ws')}${settings.wsPath}`,
     `  MQTT       ${hub.mqtt.url}`,
     `  Data       ${settings.dataDir}`,
     ...(adminKey ? [`  Admin key         ${adminKey}`] : []),
     ...(registration ? [`  Registration key  ${registration}`] : []),
-    ...(adminKey || registration ? ['  (keys are shown this once; only hashes of them are kept)'] : []),
+    ...(adminKey || registration
+      ? ['  (keys are shown this once; only hashes of them are kept)']
+      : []),
     '  Try it:',
-    `  curl -s ${node}${settings.rpcPath} -H 'Authorization: Bearer ${shownKey}' -H 'Content-Type: application/json' ` +
+    `  curl -s ${base}${settings.rpcPath} -H "Authorization: Bearer ${shownKey}" -H 'Content-Type: application/json' ` +
       `-d '{"jsonrpc":"2.0","id":1,"method":"hub.info"}'`,
   ];
   const rule = '─'.repeat(72);

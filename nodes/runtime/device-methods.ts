@@ -46,7 +46,10 @@ export function serveDeviceMethods(
 }
 
 /** Arguments as the devices declared them; which device is meant may be left out when only one offers the method. */
-function describe(devices: DeviceRegistry, name: string): { description: string; params: JsonSchema } {
+function describe(
+  devices: DeviceRegistry,
+  name: string,
+): { description: string; params: JsonSchema } {
   const owners = devices.methodOwners(name);
   const command = owners[0]?.commands.find((candidate) => candidate.name === name);
   const declared = command?.arguments ?? { type: 'object' };
@@ -54,7 +57,8 @@ function describe(devices: DeviceRegistry, name: string): { description: string;
   const required = (declared['required'] ?? []) as string[];
   const several = owners.length > 1;
   return {
-    description: command?.description ?? `Offered by ${owners.map((owner) => owner.name).join(', ')}.`,
+    description:
+      command?.description ?? `Offered by ${owners.map((owner) => owner.name).join(', ')}.`,
     params: {
       ...declared,
       properties: {

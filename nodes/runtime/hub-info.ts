@@ -53,7 +53,12 @@ export function createHubInfo(deps: {
       reason: 'readings that came in here reached no telemetry write in time: is a wire cut?',
     })),
     ...(inbound.attached('telemetry') === 0
-      ? [{ problem: 'no_source', reason: 'no mqtt in node takes telemetry: devices are not acknowledged' }]
+      ? [
+          {
+            problem: 'no_source',
+            reason: 'no mqtt in node takes telemetry: devices are not acknowledged',
+          },
+        ]
       : []),
     ...(broker.connected ? [] : [{ problem: 'broker', reason: broker.detail }]),
     ...(storeProblem === undefined ? [] : [{ problem: 'store', reason: storeProblem }]),
@@ -72,7 +77,12 @@ export function createHubInfo(deps: {
         telemetry: {
           ...deps.ledger.snapshot(),
           open_deliveries: deliveries.openCount(),
-          store: { ok: health.ok, detail: health.detail, readings: health.readings, series: health.series },
+          store: {
+            ok: health.ok,
+            detail: health.detail,
+            readings: health.readings,
+            series: health.series,
+          },
         },
         mqtt: { url: mqtt.url, ...broker, ...mqtt.stats() },
         rpc: { methods: deps.methods.names().length, ...deps.dispatcher.stats() },

@@ -28,9 +28,13 @@ export function createHubStreams(deps: { streams: Streams; clock: Clock }): HubS
     streamUpdate(kind, device, data) {
       const id = device?.device_id ?? data['device_id'];
       if (typeof id !== 'string')
-        throw new RpcError(ErrorCode.InvalidParams, 'an update needs a device: msg.device or payload.device_id', {
-          field: 'device_id',
-        });
+        throw new RpcError(
+          ErrorCode.InvalidParams,
+          'an update needs a device: msg.device or payload.device_id',
+          {
+            field: 'device_id',
+          },
+        );
       streams.publish(id, kind, data, clock.now());
     },
   };

@@ -40,7 +40,10 @@ export function createHubTelemetry(deps: {
       const result = await store.write(readings).catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
         if (delivery) deliveries.fail(delivery, ErrorCode.ResourceExhausted, reason);
-        throw new RpcError(ErrorCode.ResourceExhausted, `the store did not take the readings: ${reason}`);
+        throw new RpcError(
+          ErrorCode.ResourceExhausted,
+          `the store did not take the readings: ${reason}`,
+        );
       });
       const rejected = result.rejected.map(({ index, reason }) => ({
         index,
@@ -49,7 +52,10 @@ export function createHubTelemetry(deps: {
       }));
       if (delivery) deliveries.reject(delivery, rejected);
       const receipt = delivery ? deliveries.settle(delivery, result.stored) : undefined;
-      return { stored: without(readings, rejected), receipt: toReceipt(receipt, result.stored, rejected) };
+      return {
+        stored: without(readings, rejected),
+        receipt: toReceipt(receipt, result.stored, rejected),
+      };
     },
     async query(params) {
       const question = parseDataQuery(params);
@@ -71,7 +77,10 @@ export function createHubTelemetry(deps: {
 
 /** One id or several; none is every device. */
 function latestIds(params: Record<string, unknown>): string[] | undefined {
-  const { device_id: one, device_ids: many } = params as { device_id?: string; device_ids?: string[] };
+  const { device_id: one, device_ids: many } = params as {
+    device_id?: string;
+    device_ids?: string[];
+  };
   return many ?? (one === undefined ? undefined : [one]);
 }
 
@@ -87,5 +96,8 @@ function toReceipt(
   rejected: Rejection[],
 ): StoreOutcome['receipt'] {
   if (!receipt) return { accepted: stored, rejected };
-  return { accepted: receipt.accepted, rejected: receipt.rejected.toSorted((a, b) => a.index - b.index) };
+  return {
+    accepted: receipt.accepted,
+    rejected: receipt.rejected.toSorted((a, b) => a.index - b.index),
+  };
 }

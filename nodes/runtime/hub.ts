@@ -62,6 +62,8 @@ export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
   /** Serves the methods that devices registered, with the roles and timeout of a declaration. */
   serveDeviceMethods(like: MethodDeclaration, handler: CallHandler): () => void;
   removeDevice(id: unknown): Promise<{ device_id: string; removed: true }>;
+  /** Keeps the `operational_status` that came with telemetry of a device or sensor, if there was one. */
+  noteOperationalStatus(id: unknown, status: Record<string, unknown> | undefined): void;
   /** Tells a source node how many readings nobody settled so far, at every change; the answer stops that. */
   onUnsettled(source: string, listener: (count: number) => void): () => void;
   rpcEndpoint(req: IncomingMessage, res: ServerResponse): void;
@@ -195,6 +197,15 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       serveDeviceMethods: (like, handler) =>
         serveDeviceMethods({ methods, devices, events, log }, like, handler),
       removeDevice: (id) => removeDevice({ devices, store, mqtt, rpcSocket, keys }, id),
+      noteOperationalStatus(id, status) {
+        const deviceId = typeof id === 'string' ? devices.ownerOf(id) : undefined;
+        if (!status || deviceId === undefined) return;
+        devices
+          .setOperationalStatus(deviceId, status)
+          .catch((error: unknown) =>
+            log.error(`operational status of ${deviceId}: ${String(error)}`),
+          );
+      },
       onUnsettled(source, listener) {
         unsettledListeners.set(source, listener);
         return () => {

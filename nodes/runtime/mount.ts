@@ -2,27 +2,40 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Hub } from './hub.ts';
 
-/** The part of Node-RED's express application that is needed: routes come and go with deploys. */
-interface Routes {
-  all(path: string, handler: (req: IncomingMessage, res: ServerResponse) => void): unknown;
-  router?: RouteStack;
-  _router?: RouteStack;
+type RequestHandler = (req: IncomingMessage, res: ServerResponse) => void;
+
+/** Paths served before Node-RED sees a request, by server. */
+const frontDoors = new WeakMap<Server, Map<string, RequestHandler>>();
+
+/**
+ * Node-RED's admin application parses JSON bodies of every path below its root, which is `/` unless told otherwise.
+ * A hub has to read bodies itself (strict parsing, its own limits and errors), so it answers at the HTTP server,
+ * before Node-RED's applications. One listener per server, for good; paths come and go with deploys.
+ */
+function frontDoorOf(server: Server): Map<string, RequestHandler> {
+  const known = frontDoors.get(server);
+  if (known) return known;
+  const routes = new Map<string, RequestHandler>();
+  const behind = server.listeners('request') as RequestHandler[];
+  server.removeAllListeners('request');
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    const route = routes.get((req.url ?? '').split('?')[0] ?? '');
+    if (route) route(req, res);
+    else for (const listener of behind) listener.call(server, req, res);
+  });
+  frontDoors.set(server, routes);
+  return routes;
 }
 
-interface RouteStack {
-  stack: { route?: { path: string; stack: { handle: unknown }[] } }[];
-}
-
-/** Serves a hub's endpoints on Node-RED's HTTP server; the answer takes them down again. */
-export function mountHub(
-  hub: Hub,
-  rpcPath: string,
-  app: unknown,
-  server: Server,
-): () => void {
-  const routes = app as Routes;
-  const handler = (req: IncomingMessage, res: ServerResponse): void => hub.rpcEndpoint(req, res);
-  routes.all(rpcPath, handler);
+/**
+ * Serves a hub's endpoints on Node-RED's HTTP server; the answer takes them down again.
+ * @throws Error when another hub has the path
+ */
+export function mountHub(hub: Hub, rpcPath: string, server: Server): () => void {
+  const routes = frontDoorOf(server);
+  if (routes.has(rpcPath))
+    throw new Error(`another hub serves ${rpcPath}: give this one another path`);
+  routes.set(rpcPath, (req, res) => hub.rpcEndpoint(req, res));
 
   // An upgrade to another path is somebody else's: the editor's, or that of a websocket node.
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -32,10 +45,6 @@ export function mountHub(
 
   return () => {
     server.off('upgrade', upgrade);
-    const router = routes._router ?? routes.router;
-    if (router)
-      router.stack = router.stack.filter(
-        ({ route }) => !route?.stack.some(({ handle }) => handle === handler),
-      );
+    routes.delete(rpcPath);
   };
 }

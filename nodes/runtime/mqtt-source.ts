@@ -65,8 +65,7 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
           owns: (id) => owner !== undefined && hub.devices.ownerOf(id) === owner,
         },
       );
-      if (operational_status && owner !== undefined)
-        hub.devices.setOperationalStatus(owner, operational_status);
+      hub.noteOperationalStatus(deviceId, operational_status);
       if (rejected.length > 0) {
         hub.ledger.refused('mqtt', rejected);
         refuse(refusalOf(message, rejected[0]));
@@ -82,8 +81,11 @@ const takeAnnounce: Taker = (hub, { send }) => ({
   listener(message, settled) {
     const replyTo = message.responseTopic ?? responseTopicOf(message.clientId);
     void hub.dispatcher
-      .handle(message.payload, { principal: announcerOf(hub.devices, message), transport: 'mqtt' }, ({ id, method, params, principal, transport }) =>
-        send({ payload: params, topic: method, rpc: { id, method, principal, transport } }),
+      .handle(
+        message.payload,
+        { principal: announcerOf(hub.devices, message), transport: 'mqtt' },
+        ({ id, method, params, principal, transport }) =>
+          send({ payload: params, topic: method, rpc: { id, method, principal, transport } }),
       )
       .then(async (answer) => {
         if (answer && replyTo)
@@ -107,7 +109,12 @@ const takeStatus: Taker = (_hub, { send }) => ({
   listener(message, settled) {
     const deviceId = deviceIdOf(message) ?? '';
     const status = readStatusMessage(message.payload, message);
-    if (status) send({ payload: { ...status, device_id: deviceId }, device: { device_id: deviceId }, topic: message.topic });
+    if (status)
+      send({
+        payload: { ...status, device_id: deviceId },
+        device: { device_id: deviceId },
+        topic: message.topic,
+      });
     settled();
   },
 });
@@ -115,7 +122,11 @@ const takeStatus: Taker = (_hub, { send }) => ({
 const takeCommandResponse: Taker = (_hub, { send }) => ({
   listener(message, settled) {
     const deviceId = deviceIdOf(message) ?? '';
-    send({ payload: parseStrictJson(message.payload), device: { device_id: deviceId }, topic: message.topic });
+    send({
+      payload: parseStrictJson(message.payload),
+      device: { device_id: deviceId },
+      topic: message.topic,
+    });
     settled();
   },
 });
@@ -123,7 +134,11 @@ const takeCommandResponse: Taker = (_hub, { send }) => ({
 const takePlain: Taker = (_hub, { send }) => ({
   listener(message, settled) {
     const deviceId = deviceIdOf(message);
-    send({ payload: jsonOrText(message.payload), topic: message.topic, ...(deviceId ? { device: { device_id: deviceId } } : {}) });
+    send({
+      payload: jsonOrText(message.payload),
+      topic: message.topic,
+      ...(deviceId ? { device: { device_id: deviceId } } : {}),
+    });
     settled();
   },
 });
@@ -149,10 +164,15 @@ function refusalOf(message: InboundMessage, cause: unknown): HubMessage {
   const error =
     cause instanceof Error
       ? toErrorObject(cause)
-      : toErrorObject(new RpcError((cause as { code: never }).code, (cause as { reason: string }).reason));
+      : toErrorObject(
+          new RpcError((cause as { code: never }).code, (cause as { reason: string }).reason),
+        );
   return {
     topic: message.topic,
-    payload: { topic: message.topic, excerpt: new TextDecoder().decode(message.payload.subarray(0, 200)) },
+    payload: {
+      topic: message.topic,
+      excerpt: new TextDecoder().decode(message.payload.subarray(0, 200)),
+    },
     ...(deviceId ? { device: { device_id: deviceId } } : {}),
     error,
   };

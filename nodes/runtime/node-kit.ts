@@ -4,7 +4,8 @@ import type { Hub } from './hub.ts';
 import type { HubMessage } from './message.ts';
 
 /** How a hub config node stands; nodes show it as their own status. */
-export type HubState = { phase: 'starting' } | { phase: 'ready' } | { phase: 'failed'; reason: string };
+export type HubState =
+  { phase: 'starting' } | { phase: 'ready' } | { phase: 'failed'; reason: string };
 
 /** A hub config node as the other nodes see it. */
 export interface HubNode extends Node {
@@ -41,12 +42,16 @@ export interface NodeKit {
 
 /** The steps all nodes share: find the hub, show how it stands, start and stop with it. */
 export function useHub(RED: NodeAPI, node: Node, hubId: string): NodeKit {
-  const hubNode = (RED.nodes.getNode(hubId) ?? undefined) as HubNode | undefined;
+  const hubNode = (RED.nodes.getNode(hubId) as HubNode | null) ?? undefined;
   const cleanups: (() => void)[] = [];
   let closed = false;
   let shown = '';
 
-  const show = (fill: 'green' | 'yellow' | 'red' | 'grey', shape: 'dot' | 'ring', text: string): void => {
+  const show = (
+    fill: 'green' | 'yellow' | 'red' | 'grey',
+    shape: 'dot' | 'ring',
+    text: string,
+  ): void => {
     const next = `${fill}${shape}${text}`;
     if (next === shown) return;
     shown = next;
@@ -132,7 +137,7 @@ export function onInput(
       return;
     }
     kit.hubNode.ready
-      .then((hub) => handle({ hub, message, send: send as Send }))
+      .then((hub) => handle({ hub, message, send: send }))
       .then(() => done())
       .catch(refuse);
   });
@@ -145,7 +150,11 @@ export function onInput(
 export function registerOperation<Def extends HubNodeDef>(
   RED: NodeAPI,
   type: string,
-  operate: (hub: Hub, message: HubMessage, def: Def) => Promise<Partial<HubMessage>> | Partial<HubMessage>,
+  operate: (
+    hub: Hub,
+    message: HubMessage,
+    def: Def,
+  ) => Promise<Partial<HubMessage>> | Partial<HubMessage>,
 ): void {
   RED.nodes.registerType(type, function (this: Node, def: Def) {
     RED.nodes.createNode(this, def);

@@ -15,7 +15,10 @@ interface Slot<T> {
   timer: NodeJS.Timeout;
 }
 
-export function createParking<T>(graceMs: number, dispose: (resource: T) => Promise<void>): Parking<T> {
+export function createParking<T>(
+  graceMs: number,
+  dispose: (resource: T) => Promise<void>,
+): Parking<T> {
   const slots = new Map<string, Slot<T>>();
   const leaving = new Map<string, Promise<void>>();
 

@@ -21,9 +21,8 @@ export type BrokerSettings =
 /** All a hub is made from. Two equal settings make the same hub: it is kept over a deploy then. */
 export interface HubSettings {
   dataDir: string;
-  /** Below Node-RED's httpNodeRoot. */
+  /** From the root of the HTTP server, as is `wsPath`. */
   rpcPath: string;
-  /** From the server's root. */
   wsPath: string;
   /** Seconds; what devices are told to keep to. */
   heartbeatInterval: number;

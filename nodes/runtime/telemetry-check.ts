@@ -4,6 +4,7 @@ import { normaliseTelemetry, type NormalisedTelemetry } from '../core/telemetry/
 import type { Rejection } from '../core/telemetry/types.ts';
 import type { Hub } from './hub.ts';
 import type { HubMessage } from './message.ts';
+import { paramsOf } from './node-kit.ts';
 
 export interface CheckedTelemetry {
   /** Goes on to the store, also when nothing is left in it, so that the sender gets its answer. */
@@ -25,6 +26,7 @@ export async function checkTelemetry(
     arrival: hub.clock.now(),
     owns: ownedBy(hub, message.rpc?.principal),
   });
+  hub.noteOperationalStatus(paramsOf(message)['device_id'], found.operational_status);
   const delivery =
     message.delivery ??
     hub.deliveries.open({
@@ -55,7 +57,9 @@ function ownedBy(hub: Hub, principal: Principal | undefined): (id: string) => bo
 
 function refusalOf(rejections: readonly Rejection[]): NonNullable<HubMessage['error']> {
   const reason = `${String(rejections.length)} reading(s) refused: ${rejections[0]?.reason ?? ''}`;
-  return toErrorObject(new RpcError(ErrorCode.SchemaValidationFailed, reason, { rejected: rejections.slice(0, 10) }));
+  return toErrorObject(
+    new RpcError(ErrorCode.SchemaValidationFailed, reason, { rejected: rejections.slice(0, 10) }),
+  );
 }
 
 function refusalsByDevice(

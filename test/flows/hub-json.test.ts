@@ -25,17 +25,48 @@ describe('flows/hub.json', () => {
   it('has one tab per concern, in reading order', () => {
     assert.deepEqual(
       tabs.map(({ label }) => label),
-      ['Start here', 'Devices join', 'Telemetry', 'Commands', 'Questions', 'Presence and alerts', 'Live', 'Your own'],
+      [
+        'Start here',
+        'Devices join',
+        'Telemetry',
+        'Commands',
+        'Questions',
+        'Presence and alerts',
+        'Live',
+        'Your own',
+      ],
     );
   });
 
   it('serves every method of the protocol, each by an rpc-in of its own', () => {
-    const methods = flow.filter(({ type }) => type === 'llm-iot-rpc-in').map(({ method }) => method);
+    const methods = flow
+      .filter(({ type }) => type === 'llm-iot-rpc-in')
+      .map(({ method }) => method);
     const promised = [
-      'device.register', 'device.heartbeat', 'device.list', 'device.get', 'device.update', 'device.remove',
-      'sensor.discover', 'sensor.list', 'telemetry.update', 'telemetry.latest', 'data.query', 'device.execute',
-      'device.batch_execute', 'device.register_method', 'subscribe', 'unsubscribe', 'schema.list', 'schema.get',
-      'schema.register', 'alert.list', 'alert.acknowledge', 'hub.info', 'hub.health', 'rpc.methods',
+      'device.register',
+      'device.heartbeat',
+      'device.list',
+      'device.get',
+      'device.update',
+      'device.remove',
+      'sensor.discover',
+      'sensor.list',
+      'telemetry.update',
+      'telemetry.latest',
+      'data.query',
+      'device.execute',
+      'device.batch_execute',
+      'device.register_method',
+      'subscribe',
+      'unsubscribe',
+      'schema.list',
+      'schema.get',
+      'schema.register',
+      'alert.list',
+      'alert.acknowledge',
+      'hub.info',
+      'hub.health',
+      'rpc.methods',
     ];
     for (const method of promised)
       assert.equal(methods.filter((name) => name === method).length, 1, method);
@@ -48,9 +79,12 @@ describe('flows/hub.json', () => {
       const nodes = onTab(tab);
       const comment = nodes.find(({ type }) => type === 'comment');
       assert.ok(comment, 'a comment says what the tab is for');
-      assert.ok(nodes.every((node) => node === comment || node.type === 'group' || node.y > comment.y));
+      assert.ok(
+        nodes.every((node) => node === comment || node.type === 'group' || node.y > comment.y),
+      );
       for (const node of nodes)
-        if (node.type !== 'comment' && node.type !== 'group') assert.ok(node.g, `${node.type} ${node.name} is in a group`);
+        if (node.type !== 'comment' && node.type !== 'group')
+          assert.ok(node.g, `${node.type} ${node.name} is in a group`);
 
       const wires = wiresOf(tab);
       for (const [index, one] of wires.entries())
@@ -62,7 +96,8 @@ describe('flows/hub.json', () => {
     });
 
     it(`"${label}" reads from left to right, with no two nodes or groups on top of each other`, () => {
-      for (const { from, to } of wiresOf(tab)) assert.ok(from.x < to.x, `${from.type} → ${to.type}`);
+      for (const { from, to } of wiresOf(tab))
+        assert.ok(from.x < to.x, `${from.type} → ${to.type}`);
       const nodes = onTab(tab).filter(({ type }) => type !== 'group');
       for (const [index, one] of nodes.entries())
         for (const other of nodes.slice(index + 1))
@@ -73,7 +108,10 @@ describe('flows/hub.json', () => {
       const groups = onTab(tab).filter(({ type }) => type === 'group');
       for (const [index, one] of groups.entries())
         for (const other of groups.slice(index + 1))
-          assert.ok(one.y + one.h <= other.y || other.y + other.h <= one.y, `${one.name} / ${other.name}`);
+          assert.ok(
+            one.y + one.h <= other.y || other.y + other.h <= one.y,
+            `${one.name} / ${other.name}`,
+          );
     });
 
     it(`"${label}" has nothing unwired that should lead somewhere, and answers every call`, () => {
@@ -86,7 +124,10 @@ describe('flows/hub.json', () => {
           const next = byId.get(id)!;
           return next.type === 'llm-iot-rpc-out' || (next.wires ?? []).flat().some(reach);
         };
-        assert.ok((node.wires ?? []).flat().some(reach), `${String(node['method'])} reaches an rpc-out`);
+        assert.ok(
+          (node.wires ?? []).flat().some(reach),
+          `${String(node['method'])} reaches an rpc-out`,
+        );
       }
     });
   }

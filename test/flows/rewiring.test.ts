@@ -14,7 +14,8 @@ import {
 
 const find = (flow: FlowNode[], type: string, more: Partial<FlowNode> = {}): FlowNode => {
   const found = flow.find(
-    (node) => node.type === type && Object.entries(more).every(([key, value]) => node[key] === value),
+    (node) =>
+      node.type === type && Object.entries(more).every(([key, value]) => node[key] === value),
   );
   assert.ok(found, `${type} in the flow`);
   return found;
@@ -56,7 +57,11 @@ describe('rewiring the hub', function () {
     await deploy(hub, flow);
 
     const device = await joinDevice(hub);
-    await device.publish('telemetry', { measurement_type: 'temperature', value: 212, unit: 'fahrenheit' });
+    await device.publish('telemetry', {
+      measurement_type: 'temperature',
+      value: 212,
+      unit: 'fahrenheit',
+    });
     const { readings } = await ask(hub, 'telemetry.latest', { device_id: device.id });
     assert.equal(readings[0].value, 100);
     assert.equal(readings[0].unit, 'celsius');
@@ -109,7 +114,10 @@ describe('rewiring the hub', function () {
     assert.equal(invalid.error?.code, -32602);
     assert.match(invalid.error?.data.reason as string, /name/);
     const device = await joinDevice(hub);
-    assert.equal((await call(hub, 'greet.somebody', { name: 'x' }, device.key)).error?.code, -32005);
+    assert.equal(
+      (await call(hub, 'greet.somebody', { name: 'x' }, device.key)).error?.code,
+      -32005,
+    );
     await device.end();
     assert.equal((await call(hub, 'greet.somebody', { name: 'nobody' })).error?.code, -32003);
     const failed = await call(hub, 'greet.somebody', { name: 'trouble' });
@@ -130,7 +138,10 @@ describe('rewiring the hub', function () {
     const source = find(flow, 'llm-iot-mqtt-in', { branch: 'telemetry' }).id;
 
     const device = await joinDevice(hub, esp32('cut-wire'));
-    await assert.rejects(device.publish('telemetry', temperature(20)), 'the device must not be told it is stored');
+    await assert.rejects(
+      device.publish('telemetry', temperature(20)),
+      'the device must not be told it is stored',
+    );
     const { problems, telemetry } = await ask(hub, 'hub.info');
     const problem = problems.find((one: { problem: string }) => one.problem === 'unsettled');
     assert.equal(problem.node, source);
@@ -162,7 +173,10 @@ describe('rewiring the hub', function () {
 
   it('a deleted alert tab takes alarms away and nothing else', async () => {
     const tab = find(shipped, 'tab', { label: 'Presence and alerts' }).id;
-    await deploy(hub, shipped.filter((node) => node.id !== tab && node.z !== tab));
+    await deploy(
+      hub,
+      shipped.filter((node) => node.id !== tab && node.z !== tab),
+    );
     assert.equal((await call(hub, 'alert.list')).error?.code, -32601);
     const device = await joinDevice(hub, esp32('no-alerts'));
     await device.publish('telemetry', temperature(21));

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startHub } from '../support/hub-process.ts';
-import { ask, call, esp32, joinDevice, temperature } from '../support/hub-client.ts';
+import {
+  ask,
+  call,
+  deploy,
+  esp32,
+  getFlow,
+  joinDevice,
+  temperature,
+} from '../support/hub-client.ts';
 
 describe('stopping and starting the hub', function () {
   this.timeout(90_000);
@@ -39,7 +50,10 @@ describe('stopping and starting the hub', function () {
     const second = await startHub({ dataDir: first.dataDir });
     try {
       const { devices } = await ask(second, 'device.list');
-      assert.deepEqual(devices.map((one: { device_id: string }) => one.device_id), [device.id]);
+      assert.deepEqual(
+        devices.map((one: { device_id: string }) => one.device_id),
+        [device.id],
+      );
       const { sensors } = await ask(second, 'sensor.list', { mcu_id: device.id });
       assert.equal(sensors[0].sensor_id, sensor.sensor_id);
       const { series } = await ask(second, 'data.query', {
@@ -48,14 +62,22 @@ describe('stopping and starting the hub', function () {
         time_range: { start, end: start + 86_400_000 },
         aggregation: 'count',
       });
-      const stored = series.reduce((sum: number, one: { points: { value: number }[] }) => sum + one.points[0]!.value, 0);
+      const stored = series.reduce(
+        (sum: number, one: { points: { value: number }[] }) => sum + one.points[0]!.value,
+        0,
+      );
       assert.ok(stored >= acknowledged, `${stored} stored, ${acknowledged} acknowledged`);
 
       const again = await ask(second, 'device.register', esp32('survivor'), device.key);
       assert.equal(again.device_id, device.id);
       assert.equal(again.resumed, true);
       assert.equal(again.api_key, undefined);
-      const stranger = await call(second, 'device.register', esp32('survivor'), second.registrationKey);
+      const stranger = await call(
+        second,
+        'device.register',
+        esp32('survivor'),
+        second.registrationKey,
+      );
       assert.equal(stranger.error?.code, -32005);
     } finally {
       await second.stop();
@@ -87,11 +109,17 @@ describe('stopping and starting the hub', function () {
     try {
       assert.doesNotMatch(second.output(), /Admin key/);
       await ask(second, 'hub.info', {}, adminKey);
-      const { execFileSync } = await import('node:child_process');
-      const found = execFileSync('sh', ['-c', `grep -rlF -e '${adminKey}' -e '${registrationKey}' --exclude-dir=node_modules . || true`], {
-        cwd: first.dataDir,
-        encoding: 'utf8',
-      });
+      const found = execFileSync(
+        'sh',
+        [
+          '-c',
+          `grep -rlF -e '${adminKey}' -e '${registrationKey}' --exclude-dir=node_modules . || true`,
+        ],
+        {
+          cwd: first.dataDir,
+          encoding: 'utf8',
+        },
+      );
       assert.equal(found, '', 'no file holds a key');
     } finally {
       await second.stop();
@@ -100,23 +128,19 @@ describe('stopping and starting the hub', function () {
   });
 
   it('does not start with an editor that is open to the network, and says how to set a password', async () => {
-    await assert.rejects(
-      startHub({ env: { LLM_IOT_HOST: '0.0.0.0' } }),
-      /LLM_IOT_EDITOR_PASSWORD/,
-    );
+    await assert.rejects(startHub({ env: { LLM_IOT_HOST: '0.0.0.0' } }), /LLM_IOT_EDITOR_PASSWORD/);
   });
 
   it('a deploy changes the copy of the flow in the data directory, never the one in the package', async () => {
-    const { execFileSync } = await import('node:child_process');
-    const { readFile } = await import('node:fs/promises');
-    const { join } = await import('node:path');
-    const { deploy, getFlow } = await import('../support/hub-client.ts');
     const shipped = new URL('../../flows/hub.json', import.meta.url);
     const before = await readFile(shipped, 'utf8');
     const hub = await startHub();
     try {
       const flow = await getFlow(hub);
-      await deploy(hub, flow.filter(({ type }) => type !== 'comment'));
+      await deploy(
+        hub,
+        flow.filter(({ type }) => type !== 'comment'),
+      );
       assert.equal(await readFile(shipped, 'utf8'), before);
       assert.ok(!(await readFile(join(hub.dataDir, 'flows.json'), 'utf8')).includes('"comment"'));
       execFileSync('test', ['-f', join(hub.dataDir, 'hub.db')]);

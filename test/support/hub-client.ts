@@ -68,7 +68,9 @@ export interface TestDevice {
   mqtt: MqttClient;
   publish(branch: 'telemetry' | 'status' | 'command/response', payload: unknown): Promise<void>;
   /** Answers every command with what this returns: `{ result }` or `{ error }`; undefined stays silent. */
-  onCommand(answer: (command: { id: string; method: string; params: object }) => object | undefined): Promise<void>;
+  onCommand(
+    answer: (command: { id: string; method: string; params: object }) => object | undefined,
+  ): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -90,7 +92,16 @@ export async function joinDevice(
     clientId: `device-${id}`,
     protocolVersion: options.protocolVersion ?? 5,
     reconnectPeriod: 0,
-    ...(options.will ? { will: { topic: topic('status'), payload: Buffer.from('{"status":"offline"}'), qos: 1, retain: true } } : {}),
+    ...(options.will
+      ? {
+          will: {
+            topic: topic('status'),
+            payload: Buffer.from('{"status":"offline"}'),
+            qos: 1,
+            retain: true,
+          },
+        }
+      : {}),
   });
   return {
     id,
@@ -105,7 +116,11 @@ export async function joinDevice(
         const command = JSON.parse(payload.toString());
         const outcome = answer(command);
         if (outcome)
-          mqtt.publish(topic('command/response'), JSON.stringify({ jsonrpc: '2.0', id: command.id, ...outcome }), { qos: 1 });
+          mqtt.publish(
+            topic('command/response'),
+            JSON.stringify({ jsonrpc: '2.0', id: command.id, ...outcome }),
+            { qos: 1 },
+          );
       });
       await mqtt.subscribeAsync(topic('command/request'), { qos: 1 });
     },
@@ -135,11 +150,14 @@ export async function openSocket(hub: RunningHub, key: string = hub.adminKey) {
   return {
     socket,
     received,
-    updates: () => received.filter(({ method }) => method === 'stream.update').map(({ params }) => params),
+    updates: () =>
+      received.filter(({ method }) => method === 'stream.update').map(({ params }) => params),
     async call(method: string, params: object = {}): Promise<RpcResponse> {
       const id = nextId++;
       socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
-      return eventually(`answer of ${method}`, async () => received.find((message) => message.id === id));
+      return eventually(`answer of ${method}`, () =>
+        Promise.resolve(received.find((message) => message.id === id)),
+      );
     },
     async close() {
       socket.close();

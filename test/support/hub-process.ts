@@ -32,7 +32,10 @@ export async function startHub(
 ): Promise<RunningHub> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'llm-iot-hub-')));
   const [httpPort, mqttPort] = [await freePort(), await freePort()];
-  const keys = { adminKey: 'test-admin-key-0123456789', registrationKey: 'test-registration-key-0123456789' };
+  const keys = {
+    adminKey: 'test-admin-key-0123456789',
+    registrationKey: 'test-registration-key-0123456789',
+  };
   const env: Record<string, string | undefined> = {
     ...process.env,
     LLM_IOT_HTTP_PORT: String(httpPort),
@@ -50,7 +53,10 @@ export async function startHub(
   let text = '';
   const exited = once(hub, 'exit') as Promise<[number | null]>;
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`the hub is not ready after 30 s:\n${text}`)), 30_000);
+    const timer = setTimeout(
+      () => reject(new Error(`the hub is not ready after 30 s:\n${text}`)),
+      30_000,
+    );
     const read = (chunk: Buffer): void => {
       text += chunk.toString();
       if (!text.includes('LLM-IoT hub is ready')) return;

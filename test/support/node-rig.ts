@@ -11,7 +11,9 @@ import type { HubNode } from '../../nodes/runtime/node-kit.ts';
 
 const require = createRequire(import.meta.url);
 const root = join(import.meta.dirname, '..', '..');
-const packageJson = require('../../package.json') as { 'node-red': { nodes: Record<string, string> } };
+const packageJson = require('../../package.json') as {
+  'node-red': { nodes: Record<string, string> };
+};
 
 /** Both runtimes the package promises to work with, by the names they are installed under. */
 export const nodeReds = ['node-red', 'node-red-4'] as const;
@@ -38,7 +40,10 @@ interface Hooks {
 async function loadPalette(): Promise<unknown[]> {
   const files = Object.values(packageJson['node-red'].nodes);
   const modules = await Promise.all(
-    files.map(async (file) => (await import(pathToFileURL(join(root, file)).href)) as { default: (red: NodeAPI) => void }),
+    files.map(
+      async (file) =>
+        (await import(pathToFileURL(join(root, file)).href)) as { default: (red: NodeAPI) => void },
+    ),
   );
   return modules.map((module) => module.default);
 }
@@ -115,10 +120,13 @@ export async function withNode(
     const nodeUnderTest = (): Node => helper.getNode('node0')!;
     const listen = (): void => {
       received.forEach((messages, output) =>
-        helper.getNode(`out${output}`)?.on('input', (message) => messages.push(message as HubMessage)),
+        helper
+          .getNode(`out${output}`)
+          ?.on('input', (message) => messages.push(message as HubMessage)),
       );
-      (nodeUnderTest() as unknown as NodeJS.EventEmitter).on('call:status', (call: { args: [object] }) =>
-        statuses.push(call.args[0]),
+      (nodeUnderTest() as unknown as NodeJS.EventEmitter).on(
+        'call:status',
+        (call: { args: [object] }) => statuses.push(call.args[0]),
       );
     };
     listen();

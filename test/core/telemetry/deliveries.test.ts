@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { createDeliveries, type DeliveryReceipt } from '../../../nodes/core/telemetry/deliveries.ts';
+import {
+  createDeliveries,
+  type DeliveryReceipt,
+} from '../../../nodes/core/telemetry/deliveries.ts';
 import { createLedger, type LedgerAccount } from '../../../nodes/core/telemetry/ledger.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { createFakeIds } from '../../support/fake-ids.ts';
@@ -53,7 +56,7 @@ describe('deliveries', () => {
     const id = open(10);
     deliveries.reject(id, [{ index: 4, code: -32004, reason: 'out of range' }]);
     deliveries.settle(id, 6);
-    assert.equal(receipts[0]?.accepted, 6);
+    assert.equal(receipts[0]!.accepted, 6);
     assert.deepEqual(account().rejected, { '-32004': 1 });
     assert.equal(account().filtered, 3);
     assertAddsUp(account());
@@ -74,7 +77,7 @@ describe('deliveries', () => {
   it('ends with the cause when the store fails', () => {
     const { deliveries, open, receipts, account } = setUp();
     deliveries.fail(open(2), -32006, 'disk full');
-    assert.equal(receipts[0]?.accepted, 0);
+    assert.equal(receipts[0]!.accepted, 0);
     assert.deepEqual(receipts[0]?.rejected, [{ index: -1, code: -32006, reason: 'disk full' }]);
     assert.deepEqual(account().rejected, { '-32006': 2 });
     assertAddsUp(account());
