@@ -1,13 +1,12 @@
 import { isAbsolute, join } from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import type { Hub } from './runtime/hub.ts';
-import { createHub } from './runtime/hub.ts';
+import type { Log } from './core/log.ts';
 import { announceHub } from './runtime/banner.ts';
+import { createHub, type Hub } from './runtime/hub.ts';
 import { mountHub } from './runtime/mount.ts';
-import type { HubNode, HubState } from './runtime/node-kit.ts';
-import { translate } from './runtime/node-kit.ts';
-import { createParking } from './runtime/parking.ts';
+import { translate, type HubNode, type HubState } from './runtime/node-kit.ts';
 import { refuseOpenEditor } from './runtime/open-editor.ts';
+import { createParking } from './runtime/parking.ts';
 import type { BrokerSettings, HubSettings, StoreSettings } from './runtime/settings.ts';
 
 interface HubDef extends NodeDef {
@@ -29,10 +28,20 @@ interface HubCredentials {
   registrationKey?: string;
 }
 
+/** A hub with its place on Node-RED's HTTP server. */
+interface Running {
+  hub: Hub;
+  unmount: () => void;
+}
+
 /** How long a hub waits for its successor when its node closes for a deploy. */
 const graceMs = 2_000;
 
-const parking = createParking<Hub>(graceMs, (hub) => hub.close());
+const stop = async ({ hub, unmount }: Running): Promise<void> => {
+  unmount();
+  await hub.close();
+};
+const parking = createParking<Running>(graceMs, stop);
 
 /** Set by the first signal that ends the process: then nothing waits for a successor. */
 let stopping = false;
@@ -51,55 +60,47 @@ export default function (RED: NodeAPI): void {
     'llm-iot-hub',
     function (this: HubNode, def: HubDef) {
       RED.nodes.createNode(this, def);
-      const listeners = new Set<(state: HubState) => void>();
-      let state: HubState = { phase: 'starting' };
-      const setState = (next: HubState): void => {
-        state = next;
-        for (const listener of listeners) listener(next);
-      };
-      this.onState = (listener) => {
-        listeners.add(listener);
-        listener(state);
-        return () => listeners.delete(listener);
-      };
+      const states = createStates();
+      this.onState = states.listen;
 
       let fingerprint = '';
-      let unmount: (() => void) | undefined;
-      const start = async (): Promise<Hub> => {
+      const start = async (): Promise<Running> => {
         refuseOpenEditor(RED.settings);
         const settings = settingsOf(RED, def, this.credentials);
         fingerprint = JSON.stringify(settings);
-        const hub =
-          (await parking.reclaim(this.id, fingerprint)) ?? (await createHub(settings, logOf(this)));
+        const parked = await parking.reclaim(this.id, fingerprint);
+        if (parked) return parked;
+        const hub = await createHub(settings, logOf(this));
         try {
-          unmount = mountHub(hub, settings.rpcPath, RED.server);
+          const unmount = mountHub(hub, settings.rpcPath, RED.server);
+          announceHub(RED, hub, settings);
+          return { hub, unmount };
         } catch (error) {
           await hub.close();
           throw error;
         }
-        announceHub(RED, hub, settings);
-        return hub;
       };
-
-      this.ready = start();
+      const running = start();
+      this.ready = running.then(({ hub }) => hub);
       this.ready.then(
-        () => setState({ phase: 'ready' }),
+        () => states.set({ phase: 'ready' }),
         (error: unknown) => {
           const reason = error instanceof Error ? error.message : String(error);
           this.error(translate(RED, 'failed', { reason }));
-          setState({ phase: 'failed', reason });
+          states.set({ phase: 'failed', reason });
         },
       );
 
+      const ungate = gateCalls(RED, this.ready);
       this.on('close', (removed: boolean, done: () => void) => {
-        unmount?.();
-        listeners.clear();
-        this.ready
-          .then(async (hub) => {
-            if (removed || stopping) await hub.close();
-            else parking.park(this.id, fingerprint, hub);
+        ungate();
+        states.clear();
+        running
+          .then(async (resource) => {
+            if (removed || stopping) await stop(resource);
+            else parking.park(this.id, fingerprint, resource);
           })
-          .catch(() => undefined) // it never started; said so then
+          .catch(() => undefined) // it never started, and said so then
           .finally(done);
       });
     },
@@ -107,19 +108,52 @@ export default function (RED: NodeAPI): void {
   );
 }
 
+function createStates(): {
+  listen: HubNode['onState'];
+  set(next: HubState): void;
+  clear(): void;
+} {
+  const listeners = new Set<(state: HubState) => void>();
+  let state: HubState = { phase: 'starting' };
+  return {
+    listen(listener) {
+      listeners.add(listener);
+      listener(state);
+      return () => listeners.delete(listener);
+    },
+    set(next) {
+      state = next;
+      for (const listener of listeners) listener(next);
+    },
+    clear: () => listeners.clear(),
+  };
+}
+
+/** Calls wait from the moment flows are stopped until they run again; the answer ends that. */
+function gateCalls(RED: NodeAPI, ready: Promise<Hub>): () => void {
+  const onHub = (act: (hub: Hub) => void) => (): void => {
+    ready.then(act, () => undefined);
+  };
+  const shut = onHub((hub) => hub.gate.shut());
+  const open = onHub((hub) => hub.gate.open());
+  RED.events.on('flows:stopping', shut);
+  RED.events.on('flows:started', open);
+  return () => {
+    RED.events.off('flows:stopping', shut);
+    RED.events.off('flows:started', open);
+  };
+}
+
 function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): HubSettings {
   const broker = settingsFrom<BrokerSettings>(RED, def.broker, 'broker');
   const store = settingsFrom<StoreSettings>(RED, def.store, 'store');
   const userDir = RED.settings.userDir ?? process.cwd();
-  const wanted = def.dataDir || process.env['LLM_IOT_DATA_DIR'];
+  const dataDir = def.dataDir || process.env['LLM_IOT_DATA_DIR'] || join(userDir, 'llm-iot');
+  const root = (RED.settings.httpNodeRoot || '').replace(/\/$/, '');
   return {
-    dataDir: !wanted
-      ? join(userDir, 'llm-iot')
-      : isAbsolute(wanted)
-        ? wanted
-        : join(process.cwd(), wanted),
-    rpcPath: httpRootOf(RED) + (def.rpcPath || '/rpc'),
-    wsPath: httpRootOf(RED) + (def.wsPath || '/ws'),
+    dataDir: isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir),
+    rpcPath: root + (def.rpcPath || '/rpc'),
+    wsPath: root + (def.wsPath || '/ws'),
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
     commandTimeoutMs: (Number(def.commandTimeout) || 10) * 1000,
@@ -134,18 +168,13 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
   };
 }
 
-/** Where Node-RED serves what nodes serve, without a slash at the end. */
-const httpRootOf = (RED: NodeAPI): string => (RED.settings.httpNodeRoot || '').replace(/\/$/, '');
-
 function settingsFrom<S>(RED: NodeAPI, id: string, what: string): S {
   const settings = (RED.nodes.getNode(id) as (Node & { settings?: S }) | null)?.settings;
   if (!settings) throw new Error(`the hub has no ${what}: choose one in its settings`);
   return settings;
 }
 
-const logOf = (
-  node: Node,
-): { info(t: string): void; warn(t: string): void; error(t: string): void } => ({
+const logOf = (node: Node): Log => ({
   info: (text) => node.log(text),
   warn: (text) => node.warn(text),
   error: (text) => node.error(text),

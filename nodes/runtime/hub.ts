@@ -31,6 +31,7 @@ import { createLedger, type Ledger } from '../core/telemetry/ledger.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { serveDeviceMethods } from './device-methods.ts';
 import { createMqttDeviceLink } from './device-link.ts';
+import { createGate, type Gate } from './gate.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
@@ -53,6 +54,8 @@ export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
   alerts: Alerts;
   methods: MethodTable;
   dispatcher: Dispatcher;
+  /** Shut while nodes are exchanged. */
+  gate: Gate;
   streams: Streams;
   mqtt: MqttLink;
   inbound: Inbound;
@@ -73,6 +76,9 @@ export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
   announced: boolean;
   close(): Promise<void>;
 }
+
+/** How long calls wait for the nodes of a deploy. */
+const gatePatienceMs = 5_000;
 
 /**
  * Builds a hub from its ports and starts it.
@@ -129,13 +135,17 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     });
     const methods = createMethodTable();
     const ownerOf = (id: string): string | undefined => devices.ownerOf(id);
-    const dispatcher = createDispatcher({
-      methods,
+    const { gate, dispatcher } = createGate(
+      createDispatcher({
+        methods,
+        clock,
+        ids,
+        authorize: createAuthorizer({ ownerOf }),
+        log,
+      }),
       clock,
-      ids,
-      authorize: createAuthorizer({ ownerOf }),
-      log,
-    });
+      gatePatienceMs,
+    );
     const streams = createStreams({ ids, ownerOf });
     const presence = createDeviceService({ registry: devices, clock, events, log });
     presence.start();
@@ -172,6 +182,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       alerts,
       methods,
       dispatcher,
+      gate,
       streams,
       mqtt,
       inbound,

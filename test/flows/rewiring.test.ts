@@ -7,6 +7,7 @@ import {
   esp32,
   eventually,
   getFlow,
+  hubIsUp,
   joinDevice,
   temperature,
   type FlowNode,
@@ -34,7 +35,10 @@ describe('rewiring the hub', function () {
     await hub.stop();
     await hub.cleanUp();
   });
-  afterEach(() => deploy(hub, shipped));
+  afterEach(async () => {
+    await deploy(hub, shipped);
+    await hubIsUp(hub);
+  });
 
   it('a function between validation and storage changes what is stored', async () => {
     const flow = structuredClone(shipped);
@@ -135,6 +139,7 @@ describe('rewiring the hub', function () {
     find(flow, 'llm-iot-hub')['settleTimeout'] = 1;
     find(flow, 'llm-iot-validate').wires![0] = [];
     await deploy(hub, flow);
+    await hubIsUp(hub);
     const source = find(flow, 'llm-iot-mqtt-in', { branch: 'telemetry' }).id;
 
     const device = await joinDevice(hub, esp32('cut-wire'));

@@ -185,6 +185,16 @@ export async function deploy(
   assert.ok(response.ok, `deploy: ${response.status}`);
 }
 
+/** Waits until the hub answers again, after a deploy that changed its own configuration. */
+export async function hubIsUp(hub: RunningHub): Promise<void> {
+  await eventually('the hub is up', () =>
+    call(hub, 'hub.health').then(
+      ({ result }) => result?.status === 'up',
+      () => false,
+    ),
+  );
+}
+
 export interface FlowNode {
   id: string;
   type: string;

@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { finite } from '../../core/telemetry/aggregate.ts';
 import type { BucketAt } from '../../core/telemetry/interval.ts';
 import type { PointPage, ReadingSink } from '../../core/telemetry/point-page.ts';
 import type { Aggregation } from '../../core/telemetry/ports.ts';
@@ -58,8 +59,9 @@ export function createBucketAggregates(db: DatabaseSync): BucketAggregates {
           sink.end();
         } else {
           if (!page.reserve(first)) return;
-          const { value, count } = statement.get(id, first, to) as { value: number; count: number };
-          page.push(bucket.start, value, count);
+          const row = statement.get(id, first, to);
+          // SQLite has no NaN: a sum that overflows both ways is null.
+          page.push(bucket.start, finite(Number(row?.['value'] ?? NaN)), Number(row?.['count']));
         }
         from = to;
       }

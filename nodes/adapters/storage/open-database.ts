@@ -31,6 +31,8 @@ export function openForWriting(file: string, kind: FileKind): OpenDatabase {
     try {
       lock.exec('BEGIN EXCLUSIVE');
       db = new DatabaseSync(file);
+      // A backup or a curious shell may hold the file for a moment.
+      db.exec('PRAGMA busy_timeout = 1000');
       prepareFile(db, file, kind);
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY');
     } catch (error) {

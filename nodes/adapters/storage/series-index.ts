@@ -129,8 +129,7 @@ export function refusalOf(reading: Reading, series: Series | undefined): string 
   const type = typeof value as string;
   if (type !== 'number' && type !== 'string' && type !== 'boolean')
     return 'value must be a number, a string or a boolean';
-  if (type === 'number' && !Number.isFinite(value))
-    return 'value must be a finite number';
+  if (type === 'number' && !Number.isFinite(value)) return 'value must be a finite number';
   if (series && series.value_type !== type)
     return `${measurement_type} is stored as ${series.value_type}; the value is a ${type}`;
   return undefined;

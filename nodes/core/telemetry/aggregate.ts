@@ -70,9 +70,11 @@ export function assertAggregable(
   );
 }
 
-/** JSON knows no infinity, so what is too large stays at the largest number. */
-const finite = (value: number): number =>
-  Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value));
+/** JSON knows no infinity, so what is too large to compute with stays at the largest number. */
+export function finite(value: number): number {
+  if (Number.isNaN(value)) return Number.MAX_VALUE;
+  return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value));
+}
 
 function keep(
   next: (kept: ReadingValue | undefined, value: ReadingValue) => ReadingValue,

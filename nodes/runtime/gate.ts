@@ -1,0 +1,48 @@
+import type { Clock } from '../core/clock.ts';
+import type { Dispatcher } from '../core/rpc/types.ts';
+
+/** Keeps calls waiting while a deploy exchanges the nodes that would answer them. */
+export interface Gate {
+  shut(): void;
+  open(): void;
+}
+
+/**
+ * Puts a gate before a dispatcher. While it is shut calls wait; after `patienceMs` it opens by itself, so that a
+ * flow that does not come back is answered for what it is: without methods.
+ */
+export function createGate(
+  dispatcher: Dispatcher,
+  clock: Clock,
+  patienceMs: number,
+): { gate: Gate; dispatcher: Dispatcher } {
+  let waiting: PromiseWithResolvers<void> | undefined;
+  let cancelPatience: (() => void) | undefined;
+
+  const open = (): void => {
+    cancelPatience?.();
+    cancelPatience = undefined;
+    waiting?.resolve();
+    waiting = undefined;
+  };
+  return {
+    gate: {
+      shut() {
+        waiting ??= Promise.withResolvers<void>();
+        cancelPatience ??= clock.after(patienceMs, open);
+      },
+      open,
+    },
+    dispatcher: {
+      ...dispatcher,
+      handle: (body, context, via) =>
+        waiting
+          ? waiting.promise.then(() => dispatcher.handle(body, context, via))
+          : dispatcher.handle(body, context, via),
+      close() {
+        open();
+        dispatcher.close();
+      },
+    },
+  };
+}
