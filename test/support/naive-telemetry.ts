@@ -28,7 +28,9 @@ export function aggregateNaively(
     case 'last':
       return values.at(-1)!;
     case 'median':
-      return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
+      return (
+        (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2
+      );
     case 'stddev': {
       if (numbers.length === 1) return 0;
       return Math.sqrt(sum(numbers.map((x) => (x - mean) ** 2)) / (numbers.length - 1));
@@ -43,5 +45,8 @@ export function assertClose(actual: ReadingValue, expected: ReadingValue, messag
     return;
   }
   const allowed = 1e-6 + Math.abs(expected) * 1e-9;
-  assert.ok(Math.abs(actual - expected) <= allowed, message ?? `${actual} is not close to ${expected}`);
+  assert.ok(
+    Math.abs(actual - expected) <= allowed,
+    message ?? `${actual} is not close to ${expected}`,
+  );
 }

@@ -16,9 +16,12 @@ describe('createAggregator', () => {
   for (const aggregation of aggregations) {
     it(`gives the ${aggregation} a textbook formula gives`, () => {
       fc.assert(
-        fc.property(fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1 }), (values) => {
-          assertClose(aggregate(aggregation, values), aggregateNaively(aggregation, values));
-        }),
+        fc.property(
+          fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1 }),
+          (values) => {
+            assertClose(aggregate(aggregation, values), aggregateNaively(aggregation, values));
+          },
+        ),
       );
     });
 
@@ -64,7 +67,12 @@ describe('createAggregator', () => {
 
 describe('assertAggregable', () => {
   const number = { device_id: 'd', measurement_type: 'temperature', value_type: 'number' } as const;
-  const text = { device_id: 'd', sensor_id: 's', measurement_type: 'mode', value_type: 'string' } as const;
+  const text = {
+    device_id: 'd',
+    sensor_id: 's',
+    measurement_type: 'mode',
+    value_type: 'string',
+  } as const;
 
   it('refuses the average of text with -32602, naming the series and the numeric types', () => {
     assert.throws(

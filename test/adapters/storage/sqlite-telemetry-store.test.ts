@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
+import {
+  createSqliteTelemetryStore,
+  type SqliteTelemetryOptions,
+} from '../../../nodes/adapters/storage/sqlite-telemetry-store.ts';
+import type { TelemetryStore } from '../../../nodes/core/telemetry/ports.ts';
+import { telemetryStoreContract } from '../../contract/telemetry-store.ts';
+import { spawnDurableWriter } from '../../support/spawn-durable-writer.ts';
+import { until } from '../../support/until.ts';
+
+const spawnWriter = (folder: string) => spawnDurableWriter('telemetry', folder);
+const variants: [string, Partial<SqliteTelemetryOptions>][] = [
+  ['SQLite', {}],
+  ['SQLite that moves every few readings', { moveAtRows: 7, moveWhenIdleMs: 1 }],
+  ['SQLite that moves half way', { moveAtRows: 50, maxCommitReadings: 3 }],
+];
+for (const [name, options] of variants)
+  telemetryStoreContract(name, {
+    open: (folder) =>
+      createSqliteTelemetryStore({ file: join(folder, 'telemetry.db'), ...options }),
+    spawnWriter,
+  });
+
+describe('createSqliteTelemetryStore', () => {
+  let folder: string;
+  let file: string;
+  let opened: TelemetryStore[];
+  const open = async (options: Partial<SqliteTelemetryOptions> = {}): Promise<TelemetryStore> => {
+    const store = await createSqliteTelemetryStore({ file, ...options });
+    opened.push(store);
+    return store;
+  };
+  const readings = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      ...{ device_id: 'd', measurement_type: 'n', timestamp: from + i, value: from + i },
+    }));
+  const count = async (store: TelemetryStore): Promise<number> => {
+    const { series } = await store.query({
+      ...{ device_ids: ['d'], start: 0, end: 1e9, aggregation: 'count', limit: 1 },
+    });
+    return series[0]?.points[0]?.count ?? 0;
+  };
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'sqlite-'));
+    file = join(folder, 'telemetry.db');
+    opened = [];
+  });
+  afterEach(async () => {
+    await Promise.all(opened.map((store) => store.close()));
+    await rm(folder, { recursive: true });
+  });
+
+  it('says clearly that a file is no database, and leaves it as it is', async () => {
+    const diary = 'dear diary, '.repeat(100);
+    await writeFile(file, diary);
+    await assert.rejects(open(), /telemetry\.db is not an SQLite database or is damaged/);
+    assert.equal(await readFile(file, 'utf8'), diary);
+  });
+
+  it('says clearly that a database belongs to another program', async () => {
+    const other = new DatabaseSync(file);
+    other.exec('CREATE TABLE diary (page TEXT)');
+    other.close();
+    await assert.rejects(open(), /telemetry\.db belongs to another program/);
+  });
+
+  it('says clearly that a database was written by another version', async () => {
+    await (await open()).close();
+    const newer = new DatabaseSync(file);
+    newer.exec('PRAGMA user_version = 99');
+    newer.close();
+    await assert.rejects(open(), /layout version 99/);
+  });
+
+  it('says clearly that the folder does not exist', async () => {
+    await assert.rejects(
+      open({ file: join(folder, 'no', 'such.db') }),
+      /cannot be opened: its folder/,
+    );
+  });
+
+  it('lets only one hub at a time have the file', async () => {
+    const first = await open();
+    await assert.rejects(open(), /in use by another hub/);
+    await first.close();
+    await open();
+  });
+
+  it('moves readings to their place when nothing is written for a while', async () => {
+    const store = await open({ moveWhenIdleMs: 1 });
+    await store.write(readings(0, 100));
+    const reader = new DatabaseSync(file, { readOnly: true });
+    try {
+      const moved = () => reader.prepare('SELECT count(*) AS n FROM readings').get()?.['n'] === 100;
+      await until('the readings are moved', moved);
+    } finally {
+      reader.close();
+    }
+    assert.equal(await count(store), 100);
+  });
+
+  it('deletes what a removed device leaves behind bit by bit, also after a restart', async () => {
+    const store = await open({ moveAtRows: 1 });
+    for (let i = 0; i < 6; i++) await store.write(readings(i * 20_000, 20_000));
+    await store.removeDevice('d');
+    await store.close();
+    const again = await open();
+    await until('nothing is left', async () => (await again.health()).readings === 0);
+    await again.write(readings(0, 3));
+    assert.equal(await count(again), 3);
+  });
+
+  it('refuses writes with -32006 when too many wait, and takes them again later', async () => {
+    const store = await open({ maxCommitReadings: 10, maxWaitingReadings: 20 });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, i) => store.write(readings(i * 10, 10))),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    assert.ok(refused.length > 0);
+    for (const { reason } of refused) assert.equal((reason as { code: number }).code, -32006);
+    assert.equal(await count(store), (outcomes.length - refused.length) * 10);
+    await store.write(readings(5_000, 10));
+  });
+
+  for (const broken of ['writer', 'reader']) {
+    it(`rejects what is under way and says so in its health when the ${broken} thread dies`, async () => {
+      const threads = new Map<string, Worker>();
+      const store = await open({
+        startThread: (url) => {
+          const worker = new Worker(url);
+          threads.set(/(writer|reader)\.worker/.exec(url.pathname)?.[1] ?? '', worker);
+          return worker;
+        },
+      });
+      await store.write(readings(0, 10));
+      const underWay = broken === 'writer' ? store.write(readings(10, 200_000)) : count(store);
+      const [outcome] = await Promise.allSettled([underWay, threads.get(broken)?.terminate()]);
+      if (broken === 'writer') assert.equal(outcome.status, 'rejected');
+      const later = broken === 'writer' ? store.write(readings(0, 1)) : count(store);
+      await assert.rejects(later, /storage thread ended/);
+      const health = await store.health();
+      assert.equal(health.ok, false);
+      assert.match(health.detail, /storage thread ended/);
+    });
+  }
+
+  it('forgets a series again whose first commit failed', async () => {
+    const store = await open();
+    await store.write(readings(0, 1));
+    const blocker = new DatabaseSync(file);
+    blocker.exec('PRAGMA busy_timeout = 5000; BEGIN IMMEDIATE');
+    const blocked = store.write([{ ...readings(0, 1)[0]!, measurement_type: 'new' }]);
+    await assert.rejects(blocked, /locked/);
+    blocker.exec('ROLLBACK');
+    blocker.close();
+    assert.equal((await store.health()).series, 1);
+    assert.equal((await store.health()).ok, false);
+    await store.write([{ ...readings(0, 1)[0]!, measurement_type: 'new', value: 'text' }]);
+    const { ok, series } = await store.health();
+    assert.deepEqual({ ok, series }, { ok: true, series: 2 });
+  });
+});
