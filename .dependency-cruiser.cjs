@@ -3,14 +3,16 @@ module.exports = {
   forbidden: [
     {
       name: 'core-is-pure',
-      comment: 'core/ imports only core/ and pure libraries: no I/O, no node:*, no adapter, no node',
+      comment:
+        'core/ imports only core/ and pure libraries: no I/O, no node:*, no adapter, no node',
       severity: 'error',
       from: { path: '^nodes/core/' },
       to: { pathNot: ['^nodes/core/', '^node_modules/(ajv|ajv-formats)/'] },
     },
     {
       name: 'adapters-know-no-node',
-      comment: 'adapters/ implement ports of the core; they never import a node, the runtime or the editor',
+      comment:
+        'adapters/ implement ports of the core; they never import a node, the runtime or the editor',
       severity: 'error',
       from: { path: '^nodes/adapters/' },
       to: { path: '^nodes/(?!core/|adapters/)' },
@@ -39,7 +41,11 @@ module.exports = {
     {
       name: 'no-orphans',
       severity: 'error',
-      from: { orphan: true, path: '^nodes/(core|adapters|runtime)/', pathNot: ['types\\.ts$', 'ports\\.ts$', 'worker\\.ts$'] },
+      from: {
+        orphan: true,
+        path: '^nodes/(core|adapters|runtime)/',
+        pathNot: ['types\\.ts$', 'ports\\.ts$', 'worker\\.ts$'],
+      },
       to: {},
     },
   ],
@@ -47,6 +53,9 @@ module.exports = {
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
   },
 };

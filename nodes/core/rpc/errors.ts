@@ -75,5 +75,8 @@ export class RpcError extends Error {
 /** Any thrown value as an error object: an RpcError as it is, all else as -32603 without its inner text. */
 export function toErrorObject(error: unknown): ErrorObject {
   if (error instanceof RpcError) return error.toObject();
-  return new RpcError(ErrorCode.InternalError, 'the hub failed while handling this; its log says more').toObject();
+  return new RpcError(
+    ErrorCode.InternalError,
+    'the hub failed while handling this; its log says more',
+  ).toObject();
 }

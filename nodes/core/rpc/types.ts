@@ -73,7 +73,11 @@ export interface Dispatcher {
    * back, or undefined where JSON-RPC wants silence. Never rejects.
    * @param via takes the admitted calls instead of the methods' own handlers (the MQTT announce topic does)
    */
-  handle(body: Uint8Array | string, context: RpcContext, via?: CallHandler): Promise<string | undefined>;
+  handle(
+    body: Uint8Array | string,
+    context: RpcContext,
+    via?: CallHandler,
+  ): Promise<string | undefined>;
   /** Calls one method from inside; rejects with RpcError. */
   invoke(method: string, params: Record<string, unknown>, context: RpcContext): Promise<unknown>;
   /** Ends a call; false if it is unknown or has ended (late answers are counted, never delivered). */

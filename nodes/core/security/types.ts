@@ -1,5 +1,12 @@
 /** The six roles of the specification (section 6.2). A public promise. */
-export const roles = ['device', 'llm_read', 'llm_write', 'llm_admin', 'user_viewer', 'user_operator'] as const;
+export const roles = [
+  'device',
+  'llm_read',
+  'llm_write',
+  'llm_admin',
+  'user_viewer',
+  'user_operator',
+] as const;
 export type Role = (typeof roles)[number];
 
 /** Somebody who proved who they are. Plain JSON: it travels on the wires as `msg.rpc.principal`. */
@@ -29,7 +36,11 @@ export interface KeyRing {
   /** Who holds this key, if anybody. Takes the same time for every wrong key of one length. */
   authenticate(key: string): Principal | undefined;
   /** Makes a key and stores its hash; the key itself is in this answer and nowhere else. */
-  issue(holder: { role: Role; device_id?: string; registration?: boolean }): Promise<{ key: string; record: KeyRecord }>;
+  issue(holder: {
+    role: Role;
+    device_id?: string;
+    registration?: boolean;
+  }): Promise<{ key: string; record: KeyRecord }>;
   /** Makes a given key (from the environment) the only one of its holder. */
   adopt(key: string, holder: { id: string; role: Role; registration?: boolean }): Promise<void>;
   has(id: string): boolean;

@@ -20,9 +20,15 @@ export interface Streams {
    * Subscribes a session to channel patterns. `*` alone is every channel.
    * @throws RpcError -32602 for a malformed pattern, -32006 past the limit of subscriptions
    */
-  subscribe(session: StreamSession, channels: readonly string[]): { subscription_id: string; channels: string[] };
+  subscribe(
+    session: StreamSession,
+    channels: readonly string[],
+  ): { subscription_id: string; channels: string[] };
   /** Ends one subscription of a session, or some channels of all of its subscriptions. False if there was none. */
-  unsubscribe(session: StreamSession, what: { subscription_id?: string; channels?: readonly string[] }): boolean;
+  unsubscribe(
+    session: StreamSession,
+    what: { subscription_id?: string; channels?: readonly string[] },
+  ): boolean;
   /**
    * Sends `stream.update` to everybody subscribed. A session gets an update once, however many of its
    * patterns match. A session that is not writable queues; a full queue loses its oldest update and

@@ -27,7 +27,10 @@ export interface Ledger {
   unsettled(transport: string, count: number): void;
   /** Messages that never became readings (not JSON, no such device ...), by cause. */
   refusedMessage(transport: string, cause: string): void;
-  snapshot(): { readings: Record<string, LedgerAccount>; refused_messages: Record<string, Record<string, number>> };
+  snapshot(): {
+    readings: Record<string, LedgerAccount>;
+    refused_messages: Record<string, Record<string, number>>;
+  };
 }
 
 export function createLedger(): Ledger {

@@ -1,6 +1,16 @@
 import type { Quality, Reading, ReadingValue, ValueType } from './types.ts';
 
-export const aggregations = ['avg', 'min', 'max', 'sum', 'count', 'first', 'last', 'median', 'stddev'] as const;
+export const aggregations = [
+  'avg',
+  'min',
+  'max',
+  'sum',
+  'count',
+  'first',
+  'last',
+  'median',
+  'stddev',
+] as const;
 export type Aggregation = (typeof aggregations)[number];
 
 /** One series: what one device or one of its sensors measures. */
