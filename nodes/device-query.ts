@@ -1,5 +1,6 @@
 import type { NodeAPI } from 'node-red';
-import { paramsOf, registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
+import { paramsOf } from './runtime/message.ts';
+import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface DeviceQueryDef extends HubNodeDef {
   operation: 'list' | 'get' | 'sensors';

@@ -1,5 +1,6 @@
 import type { NodeAPI } from 'node-red';
-import { paramsOf, registerOperation } from './runtime/node-kit.ts';
+import { paramsOf } from './runtime/message.ts';
+import { registerOperation } from './runtime/node-kit.ts';
 
 /** Registers a device, or resumes its session (specification section 3.1). */
 export default function (RED: NodeAPI): void {

@@ -1,5 +1,6 @@
 import type { NodeAPI } from 'node-red';
-import { paramsOf, registerOperation } from './runtime/node-kit.ts';
+import { paramsOf } from './runtime/message.ts';
+import { registerOperation } from './runtime/node-kit.ts';
 
 /** Takes a sign of life, or a last will, of a device (specification sections 3.1 and 3.3). */
 export default function (RED: NodeAPI): void {

@@ -1,5 +1,6 @@
 import type { NodeAPI } from 'node-red';
-import { paramsOf, registerOperation } from './runtime/node-kit.ts';
+import { paramsOf } from './runtime/message.ts';
+import { registerOperation } from './runtime/node-kit.ts';
 
 /** Takes in a method a device offers (specification section 8.1). */
 export default function (RED: NodeAPI): void {

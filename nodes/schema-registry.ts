@@ -1,6 +1,7 @@
 import type { NodeAPI } from 'node-red';
 import { ErrorCode, RpcError } from './core/rpc/errors.ts';
-import { paramsOf, registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
+import { paramsOf } from './runtime/message.ts';
+import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface SchemaRegistryDef extends HubNodeDef {
   operation: 'list' | 'get' | 'register';

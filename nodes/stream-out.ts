@@ -1,7 +1,8 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { ChannelKind } from './core/stream/types.ts';
 import type { Reading } from './core/telemetry/types.ts';
-import { onInput, paramsOf, useHub, type HubNodeDef } from './runtime/node-kit.ts';
+import { paramsOf } from './runtime/message.ts';
+import { onInput, useHub, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface StreamOutDef extends HubNodeDef {
   channel: ChannelKind;

@@ -1,7 +1,6 @@
 import type { Severity } from '../core/alert/types.ts';
 import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
-import type { HubMessage } from './message.ts';
-import { paramsOf } from './node-kit.ts';
+import { paramsOf, type HubMessage } from './message.ts';
 
 /** What an `alert` node is configured with. */
 export interface AlertDefaults {

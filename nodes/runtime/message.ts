@@ -23,3 +23,11 @@ export interface HubMessage extends NodeMessage {
   /** Why it was refused; also what a Catch node sets (then without a numeric code). */
   error?: ErrorObject;
 }
+
+/** Params of a call as an object; everything else on the wire is refused by the operation itself. */
+export function paramsOf(message: HubMessage): Record<string, unknown> {
+  const { payload } = message;
+  return payload !== null && typeof payload === 'object' && !Array.isArray(payload)
+    ? (payload as Record<string, unknown>)
+    : {};
+}

@@ -166,11 +166,3 @@ export function registerOperation<Def extends HubNodeDef>(
     });
   });
 }
-
-/** Params of a call as an object; everything else on the wire is refused by the operation itself. */
-export function paramsOf(message: HubMessage): Record<string, unknown> {
-  const { payload } = message;
-  return payload !== null && typeof payload === 'object' && !Array.isArray(payload)
-    ? (payload as Record<string, unknown>)
-    : {};
-}

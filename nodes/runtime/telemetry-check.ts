@@ -3,8 +3,7 @@ import type { Principal } from '../core/security/types.ts';
 import { normaliseTelemetry, type NormalisedTelemetry } from '../core/telemetry/normalise.ts';
 import type { Rejection } from '../core/telemetry/types.ts';
 import type { Hub } from './hub.ts';
-import type { HubMessage } from './message.ts';
-import { paramsOf } from './node-kit.ts';
+import { paramsOf, type HubMessage } from './message.ts';
 
 export interface CheckedTelemetry {
   /** Goes on to the store, also when nothing is left in it, so that the sender gets its answer. */
