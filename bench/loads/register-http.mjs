@@ -1,0 +1,24 @@
+// New devices that register over HTTP.
+import { createTimes } from '../figures.mjs';
+import { eachOf } from '../mqtt-connection.mjs';
+import { createRpcClient, registration } from '../rpc-client.mjs';
+
+/**
+ * @param {{ url: string, registrationKey: string, count: number, atOnce: number }} options
+ * @returns {Promise<{ devices: import('../mqtt-connection.mjs').Device[], seconds: number,
+ *   times: import('../figures.mjs').Figures }>} times with the opening of the connection
+ */
+export async function run({ url, registrationKey, count, atOnce }) {
+  const client = createRpcClient(url, registrationKey);
+  const times = createTimes();
+  const begin = performance.now();
+  const devices = await eachOf(Array.from({ length: count }), atOnce, async () => {
+    const before = performance.now();
+    const { device_id: id, api_key: key } = await client.call('device.register', registration);
+    times.add(performance.now() - before);
+    return { id, key };
+  });
+  const seconds = (performance.now() - begin) / 1000;
+  client.close();
+  return { devices, seconds, times: times.figures() };
+}

@@ -1,0 +1,43 @@
+// Where a figure comes from, and what a process used of it.
+import { readFileSync } from 'node:fs';
+import { cpus, platform, release, totalmem } from 'node:os';
+
+/** @returns {{ cpu: string, cores: number, memory_bytes: number, node: string, kernel: string }} */
+export const machine = () => ({
+  cpu: cpus()[0]?.model.trim() ?? 'unknown',
+  cores: cpus().length,
+  memory_bytes: totalmem(),
+  node: process.version,
+  kernel: `${platform()} ${release()}`,
+});
+
+/** @param {ReturnType<typeof machine>} one */
+export const describeMachine = ({ cpu, cores, memory_bytes: memory, node, kernel }) =>
+  `${cores} × ${cpu}, ${(memory / 1e9).toFixed(1)} GB, Node ${node}, ${kernel}`;
+
+/** Ticks of a second in /proc; the same on every Linux that Node runs on. */
+const ticksPerSecond = 100;
+
+/**
+ * What another process has used so far, as Linux tells it; elsewhere NaN.
+ * @param {number} pid
+ * @returns {{ cpuMs: number, rss: number, peakRss: number }} milliseconds of all its threads, bytes
+ */
+export function usage(pid) {
+  try {
+    // The name in brackets may hold anything; behind it are the fields from the third on.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const bytes = (/** @type {string} */ field) =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
+    return {
+      cpuMs: ((Number(stat[11]) + Number(stat[12])) * 1000) / ticksPerSecond,
+      rss: bytes('VmRSS'),
+      peakRss: bytes('VmHWM'),
+    };
+  } catch {
+    return { cpuMs: NaN, rss: NaN, peakRss: NaN };
+  }
+}
