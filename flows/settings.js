@@ -75,7 +75,24 @@ const settings = {
   telemetry: { enabled: false, updateNotification: false },
   runtimeState: { enabled: false, ui: false },
   externalModules: { autoInstall: false, palette: { allowInstall: true } },
-  editorTheme: { tours: false, page: { title: 'LLM-IoT hub' }, header: { title: 'LLM-IoT hub' } },
+  paletteCategories: [
+    'LLM IoT',
+    'subflows',
+    'common',
+    'function',
+    'network',
+    'sequence',
+    'parser',
+    'storage',
+  ],
+  editorTheme: {
+    // The editor looks nothing up on the internet by itself. To search for more nodes in the palette manager, put
+    // 'https://catalogue.nodered.org/catalogue.json' here.
+    palette: { catalogues: [] },
+    tours: false,
+    page: { title: 'LLM-IoT hub' },
+    header: { title: 'LLM-IoT hub' },
+  },
   functionExternalModules: false,
   exportGlobalContextKeys: false,
 };
