@@ -8,14 +8,16 @@
     RED._(`@llm-iot/node-red-hub/hub:llm-iot-hub.editor.${key}`, values);
 
   $(`<style>
-    .llm-iot-checklist { display: inline-grid; grid-template-columns: 1fr 1fr; gap: 2px 12px; width: 70%; }
+    .form-row select.llm-iot-wide { width: 70%; }
+    .form-row input[type='text'].llm-iot-short { width: 100px; margin-right: 6px; }
     .form-row label.llm-iot-check { display: inline-flex; align-items: center; gap: 7px; width: auto; margin: 0; cursor: pointer; }
+    .form-row label.llm-iot-check.llm-iot-indent { margin-left: 104px; }
     .form-row label.llm-iot-check input { width: auto; margin: 0; flex: none; }
-    .llm-iot-indent { margin-left: 104px; }
-    .form-row .llm-iot-short { width: 100px; }
-    .llm-iot-json-editor { height: 230px; min-height: 120px; }
+    .llm-iot-checklist { display: inline-grid; grid-template-columns: 1fr 1fr; gap: 2px 12px; width: 70%; }
+    .llm-iot-json-editor { height: 300px; min-height: 120px; }
     .llm-iot-problem { min-height: 20px; margin-top: 4px; color: var(--red-ui-text-color-error, #ad1625); }
-    .llm-iot-note { margin: 0 0 12px 104px; color: var(--red-ui-secondary-text-color, #666); font-size: 0.9em; }
+    .llm-iot-note { margin: -4px 0 12px 104px; color: var(--red-ui-secondary-text-color, #666); font-size: 0.9em; line-height: 1.35; }
+    .llm-iot-note.llm-iot-full { margin-left: 0; }
     .llm-iot-tabs { margin-bottom: 14px; }
   </style>`).appendTo('head');
 
