@@ -39,8 +39,20 @@ export function isTopicId(id: string): boolean {
   return true;
 }
 
+let lastTopic = '';
+let lastParsed: Readonly<Topic> | undefined;
+
 /** Takes a topic name apart; undefined for what is not in the tree, filters with wildcards included. */
-export function parseTopic(topic: string): Topic | undefined {
+export function parseTopic(topic: string): Readonly<Topic> | undefined {
+  // Asked twice for every message, and devices send many to one topic.
+  if (topic !== lastTopic) {
+    lastParsed = takeApart(topic);
+    lastTopic = topic;
+  }
+  return lastParsed;
+}
+
+function takeApart(topic: string): Topic | undefined {
   const [root, group, ...rest] = topic.split('/', 6);
   if (root !== topicRoot) return undefined;
   if (group === 'devices') return parseDevice(rest);
