@@ -4,6 +4,7 @@ export default tseslint.config(
   {
     ignores: [
       'dist/',
+      'resources/',
       'node_modules/',
       'hub-data/',
       'flows/',

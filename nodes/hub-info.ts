@@ -1,5 +1,9 @@
 import type { NodeAPI } from 'node-red';
+import type { Principal } from './core/security/types.ts';
 import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
+
+/** A message that is no call comes from the flow itself, which may see everything. */
+const wholeFlow: Principal = { id: 'flow', role: 'llm_admin' };
 
 interface HubInfoDef extends HubNodeDef {
   what: 'info' | 'health' | 'methods';
@@ -8,7 +12,8 @@ interface HubInfoDef extends HubNodeDef {
 /** What the hub says of itself: `hub.info`, `hub.health`, `rpc.methods`. */
 export default function (RED: NodeAPI): void {
   registerOperation<HubInfoDef>(RED, 'llm-iot-hub-info', async (hub, message, { what }) => {
-    if (what === 'methods') return { payload: hub.describeMethods(message.rpc?.principal) };
+    if (what === 'methods')
+      return { payload: hub.describeMethods(message.rpc ? message.rpc.principal : wholeFlow) };
     return { payload: what === 'health' ? await hub.health() : await hub.info() };
   });
 }

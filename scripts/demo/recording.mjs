@@ -1,7 +1,7 @@
 // The recorded house, told again at another time.
 import { readFileSync } from 'node:fs';
 
-const sampleFile = new URL('../../examples/data/house-sensors-sample.csv', import.meta.url);
+const sampleFile = new URL('./data/house-sensors-sample.csv', import.meta.url);
 const dayMs = 86_400_000;
 /** Where a first replay ends: a warm noon, the humidity sensor outside failing, and more to come. */
 const endOfStory = Date.parse('2016-05-07T11:10:00Z');
