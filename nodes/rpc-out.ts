@@ -10,6 +10,11 @@ export default function (RED: NodeAPI): void {
     RED.nodes.createNode(this, def);
     const kit = useHub(RED, this, def.hub);
     onInput(this, kit, undefined, ({ hub, message }) => {
+      if (!message.rpc && message.error) {
+        // It comes from a Catch node, which would catch what is thrown here, and so on.
+        this.error(message.error.message);
+        return;
+      }
       if (!message.rpc)
         throw new RpcError(
           ErrorCode.InvalidRequest,

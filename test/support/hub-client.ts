@@ -138,7 +138,10 @@ export const temperature = (value: number, more: object = {}): object => ({
 });
 
 /** A WebSocket that keeps what it receives. */
-export async function openSocket(hub: RunningHub, key: string = hub.adminKey) {
+export async function openSocket(
+  hub: Pick<RunningHub, 'url' | 'adminKey'>,
+  key: string = hub.adminKey,
+) {
   const socket = new WebSocket(`${hub.url.replace('http', 'ws')}/ws`, {
     headers: { authorization: `Bearer ${key}` },
   });
