@@ -20,6 +20,9 @@ export interface Presence {
 /** Devices of one interval, the longest silent first, with the time of their last sign of life. */
 type Queue = Map<string, number>;
 
+/** Devices declared offline in one go: each is stored and alarmed, and others want to be served in between. */
+const mostAtOnce = 100;
+
 interface Watched {
   /** Milliseconds of silence after which it counts as offline. */
   silence: number;
@@ -64,7 +67,7 @@ export function createPresence(deps: {
     const silent: [string, number][] = [];
     for (const [silence, queue] of queues) {
       for (const [deviceId, lastSeen] of queue) {
-        if (lastSeen + silence > now) break;
+        if (lastSeen + silence > now || silent.length === mostAtOnce) break;
         silent.push([deviceId, now - lastSeen]);
       }
     }

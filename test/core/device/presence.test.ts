@@ -109,6 +109,31 @@ describe('presence', () => {
     assert.equal(clock.pending(), 0);
   });
 
+  it('declares thousands of silent devices offline in portions, so that others are served in between', () => {
+    const clock = createFakeClock();
+    const portions: number[] = [];
+    const presence = createPresence({
+      clock: {
+        now: clock.now,
+        after: (ms, fn) =>
+          clock.after(ms, () => {
+            portions.push(0);
+            fn();
+          }),
+      },
+      onOffline: () => (portions[portions.length - 1]! += 1),
+      onOnline: () => undefined,
+    });
+    for (let n = 0; n < 2_500; n++) presence.add(`device-${n}`, 60);
+    clock.advance(150_000);
+    assert.equal(
+      portions.reduce((sum, portion) => sum + portion),
+      2_500,
+    );
+    assert.ok(Math.max(...portions) <= 100);
+    assert.equal(clock.pending(), 0);
+  });
+
   it('leaves no timer behind when it is closed', () => {
     const { clock, presence } = watch();
     presence.add('a', 10);
