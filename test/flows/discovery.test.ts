@@ -54,7 +54,7 @@ describe('sensor discovery with the running hub', function () {
     const { name } = schemas.find(({ model }: { model: string }) => model === 'BMP580');
     const template = await ask(hub, 'schema.get', { name });
     assert.match(template.version, /^\d+\.\d+\.\d+$/);
-    assert.match(template.datasheet, /^https:/);
+    assert.match(template.datasheet, /BMP580/);
     for (const { unit, range, accuracy } of template.measurements) {
       assert.equal(typeof unit, 'string');
       assert.ok(range.min < range.max);
