@@ -114,7 +114,7 @@ describe('presence', () => {
     const portions: number[] = [];
     const presence = createPresence({
       clock: {
-        now: clock.now,
+        now: () => clock.now(),
         after: (ms, fn) =>
           clock.after(ms, () => {
             portions.push(0);
