@@ -8,7 +8,7 @@ import { Agent, request } from 'node:http';
  *   and rejects with the error
  */
 export function createRpcClient(url, key) {
-  const agent = new Agent({ keepAlive: true, maxSockets: Infinity, noDelay: true });
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: Infinity, noDelay: true });
   const post = (/** @type {string} */ body) =>
     new Promise((resolve, reject) => {
       const headers = {
