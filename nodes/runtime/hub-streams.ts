@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 
 /** From messages on the wires to live updates (specification section 5.1). */
 export interface HubStreams {
-  /** Readings of one or many devices, as one update per device. */
+  /** Readings of one or many devices, as one update per device, and one per sensor that somebody named. */
   streamReadings(readings: readonly Reading[]): void;
   /** Anything else about one device, named by `msg.device` or `payload.device_id`. */
   streamUpdate(
@@ -17,13 +17,20 @@ export interface HubStreams {
 
 export function createHubStreams(deps: { streams: Streams; clock: Clock }): HubStreams {
   const { streams, clock } = deps;
+  const stream = (readings: readonly Reading[], by: 'device_id' | 'sensor_id'): void => {
+    // Who follows any device hears of its sensors' readings under the device's own id.
+    const audience = by === 'device_id' ? 'all' : 'named';
+    for (const [id, group] of groupBy(readings, by)) {
+      if (!streams.wanted(id, 'telemetry', audience)) continue;
+      const newest = group.reduce((latest, { timestamp }) => Math.max(latest, timestamp), 0);
+      const data = { live_readings: group.map(liveReading) };
+      streams.publish(id, 'telemetry', data, newest, audience);
+    }
+  };
   return {
     streamReadings(readings) {
-      for (const [id, group] of groupByTarget(readings)) {
-        if (!streams.wanted(id, 'telemetry')) continue;
-        const newest = group.reduce((latest, { timestamp }) => Math.max(latest, timestamp), 0);
-        streams.publish(id, 'telemetry', { live_readings: group.map(liveReading) }, newest);
-      }
+      stream(readings, 'device_id');
+      stream(readings, 'sensor_id');
     },
     streamUpdate(kind, device, data) {
       const id = device?.device_id ?? data['device_id'];
@@ -40,12 +47,17 @@ export function createHubStreams(deps: { streams: Streams; clock: Clock }): HubS
   };
 }
 
-function groupByTarget(readings: readonly Reading[]): Map<string, Reading[]> {
+function groupBy(
+  readings: readonly Reading[],
+  by: 'device_id' | 'sensor_id',
+): Map<string, Reading[]> {
   const groups = new Map<string, Reading[]>();
   for (const reading of readings) {
-    const group = groups.get(reading.device_id);
+    const { [by]: id } = reading;
+    if (id === undefined) continue;
+    const group = groups.get(id);
     if (group) group.push(reading);
-    else groups.set(reading.device_id, [reading]);
+    else groups.set(id, [reading]);
   }
   return groups;
 }

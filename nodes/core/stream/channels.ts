@@ -41,7 +41,8 @@ export function patternKey(id: string, kind: string): string {
   return `${id}.${kind}`;
 }
 
-/** The keys of every pattern that matches one channel. */
-export function matchingKeys(id: string, kind: string): string[] {
-  return [patternKey(id, kind), patternKey(id, '*'), patternKey('*', kind), patternKey('*', '*')];
+/** The keys of every pattern that matches one channel; `named` leaves out those with `*` for the id. */
+export function matchingKeys(id: string, kind: string, named = false): string[] {
+  const naming = [patternKey(id, kind), patternKey(id, '*')];
+  return named ? naming : [...naming, patternKey('*', kind), patternKey('*', '*')];
 }

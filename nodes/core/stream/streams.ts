@@ -4,7 +4,7 @@ import type { OwnerOf } from '../security/topic-acl.ts';
 import type { Principal } from '../security/types.ts';
 import { matchingKeys, parsePattern, patternKey } from './channels.ts';
 import type { ChannelPattern } from './channels.ts';
-import type { Streams } from './types.ts';
+import type { Audience, Streams } from './types.ts';
 import { createUpdateQueue, updateHead } from './update-queue.ts';
 import type { QueueLimits, UpdateQueue } from './update-queue.ts';
 
@@ -92,9 +92,9 @@ export function createStreams(deps: {
     return found;
   };
 
-  const matchingSubscribers = (id: string, kind: string): Set<Subscriber> => {
+  const matchingSubscribers = (id: string, kind: string, audience: Audience): Set<Subscriber> => {
     const found = new Set<Subscriber>();
-    for (const key of matchingKeys(id, kind)) {
+    for (const key of matchingKeys(id, kind, audience === 'named')) {
       for (const subscriber of index.get(key)?.keys() ?? []) found.add(subscriber);
     }
     return found;
@@ -131,8 +131,8 @@ export function createStreams(deps: {
       return byId || byChannel;
     },
 
-    publish(deviceId, kind, data, timestamp) {
-      const matching = matchingSubscribers(deviceId, kind);
+    publish(deviceId, kind, data, timestamp, audience = 'all') {
+      const matching = matchingSubscribers(deviceId, kind, audience);
       if (matching.size === 0) return;
       const head = updateHead(
         `device.${deviceId}.${kind}`,
@@ -154,7 +154,8 @@ export function createStreams(deps: {
       }
     },
 
-    wanted: (deviceId, kind) => matchingKeys(deviceId, kind).some((key) => index.has(key)),
+    wanted: (deviceId, kind, audience = 'all') =>
+      matchingKeys(deviceId, kind, audience === 'named').some((key) => index.has(key)),
 
     stats: () => ({
       sessions: subscribers.size,

@@ -14,6 +14,8 @@ export interface StreamSession {
 export const channelKinds = ['telemetry', 'status', 'alerts', 'events'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 
+export type Audience = 'all' | 'named';
+
 /** Subscriptions and their bounded queues (specification section 5.1). */
 export interface Streams {
   /**
@@ -34,13 +36,20 @@ export interface Streams {
    * patterns match. A session that is not writable queues; a full queue loses its oldest update and
    * the next one that is sent carries `dropped`, the number lost.
    * @param timestamp milliseconds since the epoch, sent as ISO 8601
+   * @param audience `named`: only patterns that name this id, because those with `*` get it under another one
    */
-  publish(deviceId: string, kind: ChannelKind, data: unknown, timestamp: number): void;
+  publish(
+    deviceId: string,
+    kind: ChannelKind,
+    data: unknown,
+    timestamp: number,
+    audience?: Audience,
+  ): void;
   /** The session can be written to again: its queue is flushed. */
   drain(session: StreamSession): void;
   /** Forgets a session and all of its subscriptions. */
   drop(session: StreamSession): void;
   /** Whether anybody listens to this channel (lets a caller skip work). */
-  wanted(deviceId: string, kind: ChannelKind): boolean;
+  wanted(deviceId: string, kind: ChannelKind, audience?: Audience): boolean;
   stats(): { sessions: number; subscriptions: number; sent: number; dropped: number };
 }

@@ -72,6 +72,22 @@ describe('streams', () => {
     ]);
   });
 
+  it('reach, where the audience is those who name the id, no pattern with * for it', () => {
+    const streams = create();
+    const [exact, anyKind, anyId] = [createSession(), createSession(), createSession()];
+    streams.subscribe(exact.session, ['device.s1.telemetry']);
+    streams.subscribe(anyKind.session, ['device.s1.*']);
+    streams.subscribe(anyId.session, ['device.*.telemetry', '*']);
+    streams.publish('s1', 'telemetry', 1, at, 'named');
+    assert.deepEqual(
+      [exact, anyKind, anyId].map(({ channels }) => channels()),
+      [['device.s1.telemetry'], ['device.s1.telemetry'], []],
+    );
+    assert.equal(streams.wanted('s1', 'telemetry', 'named'), true);
+    assert.equal(streams.wanted('s2', 'telemetry', 'named'), false);
+    assert.equal(streams.wanted('s2', 'telemetry'), true);
+  });
+
   const patterns: [pattern: string, matches: string[]][] = [
     ['device.d1.alerts', ['device.d1.alerts']],
     ['device.*.alerts', ['device.d1.alerts', 'device.d2.alerts']],
