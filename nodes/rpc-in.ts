@@ -1,5 +1,4 @@
 import type { Node, NodeAPI } from 'node-red';
-import { RpcError } from './core/rpc/errors.ts';
 import type { JsonSchema, MethodDeclaration, RpcCall } from './core/rpc/types.ts';
 import type { Role } from './core/security/types.ts';
 import type { HubMessage } from './runtime/message.ts';
@@ -34,9 +33,7 @@ export default function (RED: NodeAPI): void {
           ? hub.serveDeviceMethods(declarationOf(def), take)
           : hub.methods.declare(declarationOf(def), take);
       } catch (error) {
-        const reason = error instanceof RpcError ? error.reason : String(error);
-        kit.showFailed(reason);
-        this.error(reason);
+        kit.misconfigured(error);
         return undefined;
       }
     });

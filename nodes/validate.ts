@@ -16,9 +16,15 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('llm-iot-validate', function (this: Node, def: ValidateDef) {
     RED.nodes.createNode(this, def);
     const kit = useHub(RED, this, def.hub);
-    const problemsOf = def.what === 'schema' ? compile(def.schema) : undefined;
+    let problemsOf: SchemaCheck | undefined;
+    try {
+      if (def.what === 'schema') problemsOf = compile(def.schema);
+    } catch (error) {
+      kit.misconfigured(error);
+    }
     onInput(this, kit, 1, async ({ hub, message, send }) => {
-      if (problemsOf) {
+      if (def.what === 'schema') {
+        if (!problemsOf) throw new Error('the schema of this node is unusable');
         const problems = problemsOf(message.payload);
         if (problems)
           throw new RpcError(

@@ -38,6 +38,8 @@ export interface NodeKit {
   showRefused(reason: string): void;
   /** Red ring: something is broken. */
   showFailed(reason: string): void;
+  /** Red ring until the next deploy, and a line in the log: the node's own configuration is wrong. */
+  misconfigured(error: unknown): void;
 }
 
 /** The steps all nodes share: find the hub, show how it stands, start and stop with it. */
@@ -45,6 +47,7 @@ export function useHub(RED: NodeAPI, node: Node, hubId: string): NodeKit {
   const hubNode = (RED.nodes.getNode(hubId) as HubNode | null) ?? undefined;
   const cleanups: (() => void)[] = [];
   let closed = false;
+  let unusable = false;
   let shown = '';
   // Asked for after every message: looking it up each time was 3 % of what a message costs.
   let readyText: string | undefined;
@@ -55,7 +58,7 @@ export function useHub(RED: NodeAPI, node: Node, hubId: string): NodeKit {
     text: string,
   ): void => {
     const next = `${fill}${shape}${text}`;
-    if (next === shown) return;
+    if (unusable || next === shown) return;
     shown = next;
     node.status({ fill, shape, text: short(text) });
   };
@@ -74,6 +77,12 @@ export function useHub(RED: NodeAPI, node: Node, hubId: string): NodeKit {
     showReady: () => show('green', 'dot', (readyText ??= translate(RED, 'ready'))),
     showRefused: (reason) => show('yellow', 'ring', translate(RED, 'refused', { reason })),
     showFailed: (reason) => show('red', 'ring', reason),
+    misconfigured(error) {
+      const reason = error instanceof RpcError ? error.reason : String(error);
+      kit.showFailed(reason);
+      unusable = true;
+      node.error(reason);
+    },
   };
 
   if (!hubNode) {
@@ -140,8 +149,7 @@ export function onInput(
     }
     kit.hubNode.ready
       .then((hub) => handle({ hub, message, send: send }))
-      .then(() => done())
-      .catch(refuse);
+      .then(() => done(), refuse);
   });
 }
 
