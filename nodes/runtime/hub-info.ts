@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Alerts } from '../core/alert/ports.ts';
 import type { Clock } from '../core/clock.ts';
+import type { CommandExecutor } from '../core/command/ports.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { Dispatcher, MethodTable } from '../core/rpc/types.ts';
 import type { Principal } from '../core/security/types.ts';
@@ -28,6 +29,7 @@ const { version } = JSON.parse(
 export function createHubInfo(deps: {
   clock: Clock;
   devices: DeviceRegistry;
+  commands: CommandExecutor;
   alerts: Alerts;
   store: TelemetryStore;
   mqtt: MqttLink;
@@ -73,6 +75,7 @@ export function createHubInfo(deps: {
         started_at: new Date(startedAt).toISOString(),
         uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
         devices: devices.counts(),
+        commands: deps.commands.stats(),
         alerts: deps.alerts.counts(),
         telemetry: {
           ...deps.ledger.snapshot(),

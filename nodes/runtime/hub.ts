@@ -195,6 +195,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ...createHubInfo({
         clock,
         devices,
+        commands,
         alerts,
         store,
         mqtt,

@@ -1,5 +1,5 @@
 import { readStatusMessage } from '../core/device/status-message.ts';
-import { RpcError, toErrorObject } from '../core/rpc/errors.ts';
+import { ErrorCode, RpcError, toErrorObject, type ErrorObject } from '../core/rpc/errors.ts';
 import { parseStrictJson } from '../core/rpc/json.ts';
 import { normaliseTelemetry } from '../core/telemetry/normalise.ts';
 import { formatTopic, isTopicId } from '../core/topic/topics.ts';
@@ -29,7 +29,7 @@ export function attachBranch(hub: Hub, options: BranchOptions): () => void {
     } catch (error) {
       const cause = error instanceof RpcError ? String(error.code) : 'internal';
       hub.ledger.refusedMessage('mqtt', cause);
-      options.refuse(refusalOf(message, error));
+      options.refuse(refusalOf(message, toErrorObject(error)));
       settled(); // refused for what it says: sending it again would not help
     }
   });
@@ -66,9 +66,10 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
         },
       );
       hub.noteOperationalStatus(deviceId, operational_status);
-      if (rejected.length > 0) {
+      const [first] = rejected;
+      if (first) {
         hub.ledger.refused('mqtt', rejected);
-        refuse(refusalOf(message, rejected[0]));
+        refuse(refusalOf(message, new RpcError(first.code as ErrorCode, first.reason).toObject()));
       }
       if (readings.length > 0) batcher.add(readings, settled);
       else settled();
@@ -77,7 +78,22 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
   };
 };
 
-const takeAnnounce: Taker = (hub, { send }) => ({
+/** What an announcement is answered when it is not what it should be, whoever sent it. */
+const malformed: ReadonlySet<number> = new Set([
+  ErrorCode.ParseError,
+  ErrorCode.InvalidRequest,
+  ErrorCode.MethodNotFound,
+  ErrorCode.InvalidParams,
+  ErrorCode.SchemaValidationFailed,
+]);
+
+/** The errors in the text of a response, or of a batch of them. */
+function errorsIn(answer: string): ErrorObject[] {
+  const parsed = JSON.parse(answer) as { error?: ErrorObject } | { error?: ErrorObject }[];
+  return [parsed].flat().flatMap(({ error }) => (error ? [error] : []));
+}
+
+const takeAnnounce: Taker = (hub, { send, refuse }) => ({
   listener(message, settled) {
     const replyTo = message.responseTopic ?? responseTopicOf(message.clientId);
     void hub.dispatcher
@@ -88,6 +104,11 @@ const takeAnnounce: Taker = (hub, { send }) => ({
           send({ payload: params, topic: method, rpc: { id, method, principal, transport } }),
       )
       .then(async (answer) => {
+        const error = answer && errorsIn(answer).find(({ code }) => malformed.has(code));
+        if (error) {
+          hub.ledger.refusedMessage('mqtt', String(error.code));
+          refuse(refusalOf(message, error));
+        }
         if (answer && replyTo)
           await hub.mqtt.publish(replyTo, answer, {
             qos: 1,
@@ -159,14 +180,8 @@ function jsonOrText(payload: Uint8Array): unknown {
 }
 
 /** The message for output 2: where it came from, the first characters of it, and why. */
-function refusalOf(message: InboundMessage, cause: unknown): HubMessage {
-  const deviceId = deviceIdOf(message);
-  const error =
-    cause instanceof Error
-      ? toErrorObject(cause)
-      : toErrorObject(
-          new RpcError((cause as { code: never }).code, (cause as { reason: string }).reason),
-        );
+function refusalOf(message: InboundMessage, error: ErrorObject): HubMessage {
+  const deviceId = deviceIdOf(message) ?? message.principal?.device_id;
   return {
     topic: message.topic,
     payload: {
