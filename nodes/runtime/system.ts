@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { hash, randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import type { Ids } from '../core/ids.ts';
 
@@ -16,5 +16,5 @@ export const systemClock: Clock = {
 export const systemIds: Ids = {
   uuid: () => randomUUID(),
   secret: (prefix) => `${prefix}_${randomBytes(32).toString('base64url')}`,
-  hash: (secret) => createHash('sha256').update(secret).digest('hex'),
+  hash: (secret) => hash('sha256', secret),
 };

@@ -84,13 +84,18 @@ export function createRegistration(
     const device = describeNewDevice(request, { id: ids.uuid(), now, schemas, settings });
     underWay += 1;
     try {
-      const { key } = await keys.issue({ role: 'device', device_id: device.device_id });
-      await store.put(device).catch(async (error: unknown) => {
-        await keys.revokeDevice(device.device_id);
-        throw error;
-      });
-      events.emit('registered', { device });
-      return { ...assignmentOf(device), api_key: key };
+      // Written together, they share one commit.
+      const [issued, stored] = await Promise.allSettled([
+        keys.issue({ role: 'device', device_id: device.device_id }),
+        store.put(device),
+      ]);
+      if (issued.status === 'fulfilled' && stored.status === 'fulfilled') {
+        events.emit('registered', { device });
+        return { ...assignmentOf(device), api_key: issued.value.key };
+      }
+      if (issued.status === 'fulfilled') await keys.revokeDevice(device.device_id);
+      if (stored.status === 'fulfilled') await store.remove(device);
+      throw issued.status === 'rejected' ? issued.reason : (stored as PromiseRejectedResult).reason;
     } finally {
       underWay -= 1;
     }
