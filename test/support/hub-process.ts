@@ -53,10 +53,10 @@ export async function startHub(
   let text = '';
   const exited = once(hub, 'exit') as Promise<[number | null]>;
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(
-      () => reject(new Error(`the hub is not ready after 30 s:\n${text}`)),
-      30_000,
-    );
+    const timer = setTimeout(() => {
+      hub.kill('SIGKILL');
+      reject(new Error(`the hub is not ready after 30 s:\n${text}`));
+    }, 30_000);
     const read = (chunk: Buffer): void => {
       text += chunk.toString();
       if (!text.includes('LLM-IoT hub is ready')) return;
