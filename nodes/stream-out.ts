@@ -17,6 +17,7 @@ export default function (RED: NodeAPI): void {
       if (def.channel === 'telemetry' && Array.isArray(message.payload))
         hub.streamReadings(message.payload as Reading[]);
       else hub.streamUpdate(def.channel, message.device, paramsOf(message));
+      kit.showReady();
     });
   });
 }

@@ -144,7 +144,7 @@ export function onInput(
       else done(cause);
     };
     if (!kit.hubNode) {
-      refuse(new Error('no hub is configured'));
+      refuse(new Error('no hub is chosen'));
       return;
     }
     kit.hubNode.ready

@@ -178,6 +178,8 @@ function loadCore(nodeRed: NodeRed, names: string[]): Register[] {
 
 let rigCount = 0;
 
+const configTypes = new Set(['llm-iot-hub', 'llm-iot-broker', 'llm-iot-store']);
+
 /** Flow with a hub on a free port and a temporary directory, the nodes under test and what observes them. */
 function flowOf(options: RigOptions, hubId: string, dataDir: string): FlowNode[] {
   const configs: (FlowNode | null)[] = [
@@ -208,7 +210,8 @@ function flowOf(options: RigOptions, hubId: string, dataDir: string): FlowNode[]
           ...options.hub,
         },
   ];
-  const z = 'tab0';
+  // Without a position Node-RED would take a node for a config node.
+  const placed = { z: 'tab0', x: 0, y: 0 };
   const nodes = options.nodes.flatMap(({ outputs = 0, to = [], ...node }): FlowNode[] => {
     const collectors = Array.from({ length: outputs }, (_unused, index) => `${node.id}:${index}`);
     const wires = Array.from({ length: Math.max(outputs, to.length) }, (_unused, index) => [
@@ -216,23 +219,25 @@ function flowOf(options: RigOptions, hubId: string, dataDir: string): FlowNode[]
       ...(to[index] ?? []),
     ]);
     return [
-      { z, name: '', hub: hubId, wires, ...node },
-      ...collectors.map((id) => ({ id, type: 'test-collector', z, wires: [] })),
+      configTypes.has(node.type)
+        ? { name: '', ...node }
+        : { ...placed, name: '', hub: hubId, wires, ...node },
+      ...collectors.map((id) => ({ id, type: 'test-collector', ...placed, wires: [] })),
     ];
   });
   return [
-    { id: z, type: 'tab', label: 'test' },
+    { id: placed.z, type: 'tab', label: 'test' },
     ...configs.filter((node) => node !== null),
     ...nodes,
     {
       id: 'catch0',
       type: 'catch',
-      z,
+      ...placed,
       scope: null,
       uncaught: false,
       wires: [['caught', ...(options.catchTo ?? [])]],
     },
-    { id: 'caught', type: 'test-collector', z, wires: [] },
+    { id: 'caught', type: 'test-collector', ...placed, wires: [] },
   ];
 }
 
@@ -278,11 +283,7 @@ export async function startRig(given: RigOptions): Promise<NodeRig> {
     red.nodes.registerType('test-step', function (this: Node, def) {
       red.nodes.createNode(this, def);
       this.on('input', (message, send, done) =>
-        options.steps?.[def.id]?.(
-          message as HubMessage,
-          send as (message: unknown) => void,
-          done,
-        ),
+        options.steps?.[def.id]?.(message as HubMessage, send as (message: unknown) => void, done),
       );
     });
   };
