@@ -29,6 +29,20 @@ export function createRpcEndpoint(deps: {
   const { dispatcher, authenticate } = deps;
   const limits = { ...defaults, ...deps.limits };
 
+  const refuse = (
+    req: IncomingMessage,
+    res: ServerResponse,
+    status: number,
+    code: ErrorCode,
+    reason: string,
+  ): void => {
+    const text = dispatcher.refuse(new RpcError(code, reason), {
+      principal: undefined,
+      transport: 'http',
+    });
+    sendAndClose(req, res, status, text);
+  };
+
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
     if (req.method !== 'POST') {
       res.setHeader('Allow', 'POST');
@@ -105,15 +119,12 @@ function send(res: ServerResponse, status: number, text: string | undefined): vo
  * Answers before the body was read, then closes the connection. What still comes in is thrown away for a
  * moment first: closing at once would reset the connection and take the answer with it.
  */
-function refuse(
+function sendAndClose(
   req: IncomingMessage,
   res: ServerResponse,
   status: number,
-  code: ErrorCode,
-  reason: string,
+  text: string,
 ): void {
-  const error = new RpcError(code, reason).toObject();
-  const text = JSON.stringify({ jsonrpc: '2.0', error, id: null });
   res.setHeader('Connection', 'close');
   setHeaders(res, status, text);
   if (req.complete) {

@@ -114,7 +114,11 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   (broker as EventEmitter).on('error', (error: Error) =>
     log.error(`MQTT broker: ${error.message}`),
   );
-  broker.on('clientError', (client, error) => warn(`MQTT client "${client.id}": ${error.message}`));
+  broker.on('clientError', (client, error) => {
+    // Who was refused at the door has been counted there.
+    if (identities.has(client)) refuse(client, error.message);
+    else warn(`MQTT client "${client.id}": ${error.message}`);
+  });
   broker.on('connectionError', (_client, error) => warn(`MQTT connection: ${error.message}`));
   broker.on('clientDisconnect', (client) => sessions.release(client));
   broker.on('sessionExpired', (client) => sessions.forget(client.id));

@@ -1,4 +1,5 @@
 import type { RawData, WebSocket } from 'ws';
+import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { StreamSession, Streams } from '../../core/stream/types.ts';
@@ -76,7 +77,12 @@ export function createConnection(deps: {
     alive = true;
   });
   // What goes wrong with a socket ends it, and its end is handled by `close`.
-  ws.on('error', () => undefined);
+  ws.on('error', (error: Error & { code?: string }) => {
+    // A broken connection is nobody's fault; a message that breaks the rules of WebSocket is.
+    if (!error.code?.startsWith('WS_ERR')) return;
+    const refusal = new RpcError(ErrorCode.InvalidRequest, `unreadable: ${error.message}`);
+    dispatcher.refuse(refusal, { principal, transport: 'websocket', session });
+  });
   ws.once('close', () => {
     backlog.length = 0;
     streams.drop(session);

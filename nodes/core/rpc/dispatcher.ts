@@ -129,7 +129,7 @@ export function createDispatcher(deps: {
     return request.id === undefined ? undefined : responseText(answer, request.id);
   };
 
-  const refuseBody = (error: unknown, context: RpcContext): string => {
+  const refuse = (error: unknown, context: RpcContext): string => {
     calls += 1;
     return responseText(count(answerOf({ error }), 'a message', context), null);
   };
@@ -141,13 +141,15 @@ export function createDispatcher(deps: {
         value = parseStrictJson(body, limits.json);
         if (Array.isArray(value)) checkBatch(value, limits.batch);
       } catch (error) {
-        return refuseBody(error, context);
+        return refuse(error, context);
       }
       if (!Array.isArray(value)) return one(value, context, via);
       const answers = await Promise.all(value.map((item) => one(item, context, via)));
       const spoken = answers.filter((answer) => answer !== undefined);
       return spoken.length === 0 ? undefined : `[${spoken.join(',')}]`;
     },
+
+    refuse,
 
     async invoke(method, params, context) {
       const outcome = await outcomeOf(() => admit({ method, params }, false, context));

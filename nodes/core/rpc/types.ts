@@ -1,5 +1,6 @@
 import type { Principal, Role } from '../security/types.ts';
 import type { StreamSession } from '../stream/types.ts';
+import type { RpcError } from './errors.ts';
 
 /** A JSON Schema (2020-12) as a parsed document. */
 export type JsonSchema = Record<string, unknown>;
@@ -78,6 +79,8 @@ export interface Dispatcher {
     context: RpcContext,
     via?: CallHandler,
   ): Promise<string | undefined>;
+  /** Counts and logs a message that the transport could not even read; the text to send back. */
+  refuse(error: RpcError, context: RpcContext): string;
   /** Calls one method from inside; rejects with RpcError. */
   invoke(method: string, params: Record<string, unknown>, context: RpcContext): Promise<unknown>;
   /** Ends a call; false if it is unknown or has ended (late answers are counted, never delivered). */

@@ -151,6 +151,7 @@ describe('POST /rpc', () => {
       assert.match(chunk.toString(), /-32006/);
       req.destroy();
     }
+    assert.equal(rig.dispatcher.stats().errors['-32006'], 2);
     assert.equal((await post(server, '[]')).status, 200);
   });
 

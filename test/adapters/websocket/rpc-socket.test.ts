@@ -122,6 +122,7 @@ describe('the WebSocket', () => {
     ws.send(Buffer.alloc(1_048_577, 32));
     const [code] = (await once(ws, 'close')) as [number];
     assert.equal(code, 1009);
+    assert.equal(rig.dispatcher.stats().errors['-32600'], 1);
   });
 
   it('answers 503 when as many sockets are open as may be', async () => {

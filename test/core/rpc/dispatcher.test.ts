@@ -359,6 +359,15 @@ describe('the dispatcher', () => {
     assert.equal(rig.clock.pending(), 0);
   });
 
+  it('counts and logs what a transport could not even read', () => {
+    const rig = createRpcRig();
+    const error = new RpcError(ErrorCode.ResourceExhausted, 'a body may have 10 bytes');
+    const text = rig.dispatcher.refuse(error, { principal: undefined, transport: 'http' });
+    assert.deepEqual(JSON.parse(text), { jsonrpc: '2.0', error: error.toObject(), id: null });
+    assert.equal(rig.dispatcher.stats().errors['-32006'], 1);
+    assert.match(rig.lines[0] ?? '', /a body may have 10 bytes/);
+  });
+
   it('logs what it refuses once in ten seconds per kind, in one clean line', async () => {
     const rig = createRpcRig();
     for (let i = 0; i < 50; i++) await call(rig, '[\u0007\u001b[31m]');
