@@ -116,7 +116,7 @@ describe('rewiring the hub', function () {
     assert.equal(await ask(hub, 'greet.somebody', ['positional'] as never), 'hello positional');
     const invalid = await call(hub, 'greet.somebody', { name: 7 });
     assert.equal(invalid.error?.code, -32602);
-    assert.match(invalid.error?.data.reason as string, /name/);
+    assert.match(invalid.error.data.reason as string, /name/);
     const device = await joinDevice(hub);
     assert.equal(
       (await call(hub, 'greet.somebody', { name: 'x' }, device.key)).error?.code,
