@@ -25,6 +25,8 @@ export interface NodeRedOptions {
   nodeRed: NodeRedVersion;
   flows?: object[];
   env?: Record<string, string>;
+  /** Where the package is; this checkout, unless told. */
+  packageDir?: string;
 }
 
 const root = join(import.meta.dirname, '..', '..');
@@ -35,10 +37,11 @@ export async function startNodeRed({
   nodeRed,
   flows = [],
   env = {},
+  packageDir = root,
 }: NodeRedOptions): Promise<RunningNodeRed> {
   const userDir = await mkdtemp(join(tmpdir(), 'llm-iot-node-red-'));
   const [port, mqttPort] = [await freePort(), await freePort()];
-  await layOut(userDir, port, flows);
+  await layOut(userDir, port, flows, packageDir);
 
   const process_ = spawn(
     process.execPath,
@@ -87,10 +90,15 @@ async function answers(exitCode: number | null, url: string): Promise<boolean> {
   return response?.ok ?? false;
 }
 
-async function layOut(userDir: string, port: number, flows: object[]): Promise<void> {
+async function layOut(
+  userDir: string,
+  port: number,
+  flows: object[],
+  packageDir: string,
+): Promise<void> {
   const scope = join(userDir, 'node_modules', '@llm-iot');
   await mkdir(scope, { recursive: true });
-  await symlink(root, join(scope, 'node-red-hub'), 'junction');
+  await symlink(packageDir, join(scope, 'node-red-hub'), 'junction');
   await writeFile(join(userDir, 'flows.json'), JSON.stringify(flows));
   const settings = {
     uiHost: '127.0.0.1',
