@@ -5,11 +5,12 @@ import { formatTopic } from '../core/topic/topics.ts';
 /** Commands to devices over MQTT: a JSON-RPC request on their `command/request` (specification section 5.2). */
 export function createMqttDeviceLink(mqtt: MqttLink): DeviceLink {
   return {
-    deliver: (targetId, { id, method, params }) =>
+    deliver: (targetId, { id, method, params }, timeoutMs) =>
       mqtt.publish(
         formatTopic({ branch: 'command-request', deviceId: targetId }),
         JSON.stringify({ jsonrpc: '2.0', id, method, params }),
-        { qos: 1 },
+        // A device that comes back later must not do what nobody waits for any more.
+        { qos: 1, messageExpiry: Math.ceil(timeoutMs / 1000) },
       ),
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { connectAsync, type MqttClient } from 'mqtt';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
 import { ask, call, eventually, joinDevice, type TestDevice } from '../support/hub-client.ts';
 import { energyMeter, listen, roomNode } from '../support/house.ts';
@@ -139,6 +140,42 @@ describe('commands with the running hub', function () {
     const { error } = await execute({ command: 'read_meter', timeout_ms: 200 });
     assert.equal(error?.code, -32003);
     assert.equal(error.data.timeout_ms, 200);
+  });
+
+  it('that timed out while the device was away are not delivered when it comes back', async () => {
+    const { device_id: id, api_key: key } = await ask(
+      hub,
+      'device.register',
+      roomNode('away'),
+      hub.registrationKey,
+    );
+    const connect = (): Promise<MqttClient> =>
+      connectAsync(hub.mqttUrl, {
+        username: id,
+        password: key,
+        clientId: id,
+        protocolVersion: 5,
+        clean: false,
+        properties: { sessionExpiryInterval: 600 },
+        reconnectPeriod: 0,
+      });
+    const topic = `llm-iot/devices/${id}/command/request`;
+    const first = await connect();
+    await first.subscribeAsync(topic, { qos: 1 });
+    await first.endAsync();
+    const run = (method: string): ReturnType<typeof call> =>
+      call(hub, 'device.execute', { device_id: id, command: method, timeout_ms: 1000 });
+    assert.equal((await run('too_late')).error?.code, -32003);
+    await new Promise((resolve) => setTimeout(resolve, 1100)); // the expiry counts whole seconds
+
+    const second = await connect();
+    const heard: string[] = [];
+    second.on('message', (_topic, payload) => {
+      heard.push((JSON.parse(payload.toString()) as { method: string }).method);
+    });
+    await run('in_time');
+    assert.deepEqual(heard, ['in_time']);
+    await second.endAsync(true);
   });
 
   it('fail with -32007 and the device’s own words when its hardware does', async () => {

@@ -87,7 +87,8 @@ export function runCommand(
     if (!open()) return;
     startedAt = clock.now();
     cancelTimeout = clock.after(timeoutMs, timeOut);
-    await link.deliver(targetId, { id, method: request.command, params: request.arguments });
+    const { command: method, arguments: params } = request;
+    await link.deliver(targetId, { id, method, params }, timeoutMs);
     // The answer may be here before the broker's word that the command left.
     if (record.state === 'queued') await step('sent', { sent_at: now() });
   };

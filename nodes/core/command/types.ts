@@ -5,10 +5,12 @@ export interface DeviceLink {
   /**
    * Hands a command to the device or sensor with this id: JSON-RPC `{ jsonrpc, id, method, params }`.
    * Resolves when it has left the hub; rejects with RpcError when there is no way to deliver it.
+   * @param timeoutMs how long anybody waits for the answer; a link that can drop it undelivered after that does
    */
   deliver(
     targetId: string,
     command: { id: string; method: string; params: Record<string, unknown> },
+    timeoutMs: number,
   ): Promise<void>;
 }
 
