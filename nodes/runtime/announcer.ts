@@ -22,6 +22,17 @@ export function announcerOf(
   return deviceId === undefined ? undefined : { id: 'broker', role: 'device', device_id: deviceId };
 }
 
+/**
+ * The MQTT client id of who announces, for the answer. An external broker does not tell it, so there a client that
+ * cannot ask for an answer by MQTT 5 properties says it itself, as a member `client_id` beside `params`.
+ */
+export function clientIdOf({ clientId, payload }: InboundMessage): string | undefined {
+  if (clientId !== undefined) return clientId;
+  const request = readQuietly(payload);
+  const named = isObject(request) ? request['client_id'] : undefined;
+  return typeof named === 'string' ? named : undefined;
+}
+
 /** The dispatcher says what is wrong with a body that cannot be parsed. */
 function readQuietly(payload: Uint8Array): unknown {
   try {

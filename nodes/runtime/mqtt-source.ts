@@ -4,7 +4,7 @@ import { parseStrictJson } from '../core/rpc/json.ts';
 import { normaliseTelemetry } from '../core/telemetry/normalise.ts';
 import { formatTopic, isTopicId } from '../core/topic/topics.ts';
 import type { InboundMessage } from '../core/topic/ports.ts';
-import { announcerOf } from './announcer.ts';
+import { announcerOf, clientIdOf } from './announcer.ts';
 import type { Hub } from './hub.ts';
 import type { InboundBranch, InboundListener } from './inbound.ts';
 import type { HubMessage } from './message.ts';
@@ -95,7 +95,7 @@ function errorsIn(answer: string): ErrorObject[] {
 
 const takeAnnounce: Taker = (hub, { send, refuse }) => ({
   listener(message, settled) {
-    const replyTo = message.responseTopic ?? responseTopicOf(message.clientId);
+    const replyTo = message.responseTopic ?? responseTopicOf(clientIdOf(message));
     void hub.dispatcher
       .handle(
         message.payload,
