@@ -343,8 +343,9 @@ for (const nodeRed of nodeReds)
             const { outputs, error, dones } = await rig.input(id, bad.message);
             assert.equal(error, undefined);
             assert.equal(outputs[0]!.length, 0);
-            const { code, data } = outputs[1]![0]!.error!;
+            const { code, message, data } = outputs[1]![0]!.error!;
             assert.equal(code, bad.code);
+            assert.match(message, /^[A-Z]\w+/);
             assert.match((data as { reason: string }).reason, bad.reason);
             assert.deepEqual(outputs[1]![0]!.payload, bad.message.payload, 'what was refused');
             assert.equal(dones, 1);
