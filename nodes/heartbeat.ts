@@ -4,8 +4,8 @@ import { registerOperation } from './runtime/node-kit.ts';
 
 /** Takes a sign of life, or a last will, of a device (specification sections 3.1 and 3.3). */
 export default function (RED: NodeAPI): void {
-  registerOperation(RED, 'llm-iot-heartbeat', (hub, message) => {
-    const result = hub.presence.heartbeat({ ...message.device, ...paramsOf(message) });
+  registerOperation(RED, 'llm-iot-heartbeat', async (hub, message) => {
+    const result = await hub.presence.heartbeat({ ...message.device, ...paramsOf(message) });
     return { payload: result, device: { device_id: result.device_id } };
   });
 }

@@ -28,9 +28,10 @@ export interface DeviceService {
   gone(id: string, reason: string): void;
   /**
    * `device.heartbeat`: `{ device_id, status?: 'online' | 'offline', reason? }`.
+   * Resolves when a change of status is stored, so that what comes next finds it.
    * @throws RpcError -32000 for an unknown device, -32602 for another status
    */
-  heartbeat(params: JsonObject): HeartbeatResult;
+  heartbeat(params: JsonObject): Promise<HeartbeatResult>;
   close(): void;
 }
 
@@ -47,8 +48,9 @@ export function createDeviceService(deps: {
 }): DeviceService {
   const { registry, clock, events, log } = deps;
 
+  let lastChange = Promise.resolve();
   const store = (deviceId: string, status: DeviceStatus, reason?: string): void => {
-    registry.setStatus(deviceId, status, reason).catch((error: unknown) => {
+    lastChange = registry.setStatus(deviceId, status, reason).catch((error: unknown) => {
       log.error(`could not store that ${deviceId} is ${status}: ${String(error)}`);
     });
   };
@@ -93,7 +95,7 @@ export function createDeviceService(deps: {
       const deviceId = registry.ownerOf(id);
       if (deviceId !== undefined) presence.markOffline(deviceId, reason);
     },
-    heartbeat(params) {
+    async heartbeat(params) {
       const { device_id, heartbeat_interval } = registry.view(params['device_id']);
       const status = optionalWord(params, 'status', deviceStatuses) ?? 'online';
       if (status === 'online') seenDevice(device_id);
@@ -102,6 +104,7 @@ export function createDeviceService(deps: {
           device_id,
           cleanText(params['reason'], 200) || 'the device said that it goes offline',
         );
+      await lastChange;
       return {
         device_id,
         status,

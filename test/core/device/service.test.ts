@@ -95,20 +95,19 @@ describe('the presence of registered devices', () => {
   it('answers a heartbeat with the hub time and the interval', async () => {
     const { register, service, registry } = createWatched();
     const { device_id } = await register();
-    assert.deepEqual(service.heartbeat({ device_id }), {
+    assert.deepEqual(await service.heartbeat({ device_id }), {
       device_id,
       status: 'online',
       server_time: '2026-01-01T00:00:00.000Z',
       heartbeat_interval: 60,
     });
-    service.heartbeat({ device_id, status: 'offline', reason: 'battery empty' });
-    await settled();
+    await service.heartbeat({ device_id, status: 'offline', reason: 'battery empty' });
     assert.equal(registry.get(device_id).status, 'offline');
-    assert.throws(
-      () => service.heartbeat({ device_id, status: 'asleep' }),
+    await assert.rejects(
+      service.heartbeat({ device_id, status: 'asleep' }),
       rpcError(-32602, /one of/),
     );
-    assert.throws(() => service.heartbeat({ device_id: 'nobody' }), rpcError(-32000));
+    await assert.rejects(service.heartbeat({ device_id: 'nobody' }), rpcError(-32000));
   });
 
   it('says so in the log when a change cannot be stored', async () => {
