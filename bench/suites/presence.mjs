@@ -80,8 +80,8 @@ async function watchInCore(devices, restMs) {
   ];
 }
 
-/** Lets the garbage of what came before be collected. @param {number} restMs */
-const settle = (restMs) => pause(Math.min(restMs, 2_000));
+/** Lets what came before end: compiling, and collecting the garbage of a start. @param {number} restMs */
+const settle = (restMs) => pause(Math.min(restMs, 10_000) * 1.5);
 
 /** @param {import('../hub.mjs').Hub} hub @param {number} restMs */
 async function atRest({ pid }, restMs) {

@@ -89,6 +89,7 @@ const malformed: ReadonlySet<number> = new Set([
 
 /** The errors in the text of a response, or of a batch of them. */
 function errorsIn(answer: string): ErrorObject[] {
+  if (!answer.includes('"error"')) return [];
   const parsed = JSON.parse(answer) as { error?: ErrorObject } | { error?: ErrorObject }[];
   return [parsed].flat().flatMap(({ error }) => (error ? [error] : []));
 }
