@@ -80,8 +80,8 @@ async function watchInCore(devices, restMs) {
   ];
 }
 
-/** Lets what came before end: compiling, and collecting the garbage of a start. @param {number} restMs */
-const settle = (restMs) => pause(Math.min(restMs, 10_000) * 1.5);
+/** Lets what came before end: compiling, and the last collection of the garbage of a start. @param {number} restMs */
+const settle = (restMs) => pause(restMs * 3);
 
 /** @param {import('../hub.mjs').Hub} hub @param {number} restMs */
 async function atRest({ pid }, restMs) {
