@@ -204,7 +204,7 @@ for (const nodeRed of nodeReds)
       assert.equal(offline['event'], 'offline');
       assert.equal(offline['device_id'], id);
       assert.match(String(offline['reason']), /plug/);
-      hub.presence.heartbeat({ device_id: id });
+      void hub.presence.heartbeat({ device_id: id });
       await told('online');
       await hub.devices.update({ device_id: id, name: 'shed' });
       const updated = (await told('updated')) as { device: { name: string } };
