@@ -1,7 +1,7 @@
 import type { Node, NodeAPI } from 'node-red';
 import type { JsonSchema, MethodDeclaration, RpcCall } from './core/rpc/types.ts';
 import type { Role } from './core/security/types.ts';
-import type { HubMessage } from './runtime/message.ts';
+import { messageOfCall } from './runtime/message.ts';
 import { useHub, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface RpcInDef extends HubNodeDef {
@@ -26,7 +26,7 @@ export default function (RED: NodeAPI): void {
   RED.nodes.registerType('llm-iot-rpc-in', function (this: Node, def: RpcInDef) {
     RED.nodes.createNode(this, def);
     const kit = useHub(RED, this, def.hub);
-    const take = (call: RpcCall): void => this.send(messageOf(call));
+    const take = (call: RpcCall): void => this.send(messageOfCall(call));
     kit.whenReady((hub) => {
       try {
         return def.deviceMethods
@@ -56,8 +56,4 @@ function declarationOf(def: RpcInDef): MethodDeclaration {
 
 function parseSchema(text: string): JsonSchema {
   return text.trim() ? (JSON.parse(text) as JsonSchema) : {};
-}
-
-function messageOf({ id, method, params, principal, transport }: RpcCall): HubMessage {
-  return { payload: params, topic: method, rpc: { id, method, principal, transport } };
 }

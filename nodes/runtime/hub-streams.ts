@@ -29,6 +29,7 @@ export function createHubStreams(deps: { streams: Streams; clock: Clock }): HubS
   };
   return {
     streamReadings(readings) {
+      if (streams.stats().subscriptions === 0) return;
       stream(readings, 'device_id');
       stream(readings, 'sensor_id');
     },

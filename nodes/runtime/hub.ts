@@ -29,6 +29,7 @@ import { createReadingCheck, type ReadingCheck } from '../core/telemetry/check.t
 import { createDeliveries, type Deliveries } from '../core/telemetry/deliveries.ts';
 import { createLedger, type Ledger } from '../core/telemetry/ledger.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
+import { deviceIdOf } from '../core/topic/topics.ts';
 import { serveDeviceMethods } from './device-methods.ts';
 import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
@@ -159,7 +160,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     mqtt.onMessage((message) => {
       const { parsed, retained, will, principal } = message;
       if (!retained && !will && parsed?.branch !== 'status') {
-        const id = parsed && 'deviceId' in parsed ? parsed.deviceId : principal?.device_id;
+        const id = deviceIdOf(parsed) ?? principal?.device_id;
         if (id !== undefined) presence.seen(id);
       }
     });

@@ -1,6 +1,6 @@
 import type { NodeMessage } from 'node-red';
 import type { ErrorObject } from '../core/rpc/errors.ts';
-import type { Transport } from '../core/rpc/types.ts';
+import type { RpcCall, Transport } from '../core/rpc/types.ts';
 import type { Principal } from '../core/security/types.ts';
 
 /** The call a message belongs to; `rpc-out` needs it, everything between may ignore it. */
@@ -30,4 +30,9 @@ export function paramsOf(message: HubMessage): Record<string, unknown> {
   return payload !== null && typeof payload === 'object' && !Array.isArray(payload)
     ? (payload as Record<string, unknown>)
     : {};
+}
+
+/** The message with which a call enters a flow, by `rpc-in` or as an announcement. */
+export function messageOfCall({ id, method, params, principal, transport }: RpcCall): HubMessage {
+  return { payload: params, topic: method, rpc: { id, method, principal, transport } };
 }

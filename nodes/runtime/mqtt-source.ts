@@ -2,12 +2,12 @@ import { readStatusMessage } from '../core/device/status-message.ts';
 import { ErrorCode, RpcError, toErrorObject, type ErrorObject } from '../core/rpc/errors.ts';
 import { parseStrictJson } from '../core/rpc/json.ts';
 import { normaliseTelemetry } from '../core/telemetry/normalise.ts';
-import { formatTopic, isTopicId } from '../core/topic/topics.ts';
+import { deviceIdOf, formatTopic, isTopicId } from '../core/topic/topics.ts';
 import type { InboundMessage } from '../core/topic/ports.ts';
 import { announcerOf, clientIdOf } from './announcer.ts';
 import type { Hub } from './hub.ts';
 import type { InboundBranch, InboundListener } from './inbound.ts';
-import type { HubMessage } from './message.ts';
+import { messageOfCall, type HubMessage } from './message.ts';
 import { createTelemetryBatcher } from './telemetry-batcher.ts';
 
 export interface BranchOptions {
@@ -41,9 +41,6 @@ export function attachBranch(hub: Hub, options: BranchOptions): () => void {
 
 type Taker = (hub: Hub, options: BranchOptions) => { listener: InboundListener; stop?: () => void };
 
-const deviceIdOf = ({ parsed }: InboundMessage): string | undefined =>
-  parsed && 'deviceId' in parsed ? parsed.deviceId : undefined;
-
 const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
   const batcher = createTelemetryBatcher({
     clock: hub.clock,
@@ -55,7 +52,7 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
   });
   return {
     listener(message, settled) {
-      const deviceId = deviceIdOf(message);
+      const deviceId = deviceIdOf(message.parsed);
       const owner = deviceId === undefined ? undefined : hub.devices.ownerOf(deviceId);
       const { readings, rejected, operational_status } = normaliseTelemetry(
         parseStrictJson(message.payload),
@@ -101,8 +98,7 @@ const takeAnnounce: Taker = (hub, { send, refuse }) => ({
       .handle(
         message.payload,
         { principal: announcerOf(hub.devices, message), transport: 'mqtt' },
-        ({ id, method, params, principal, transport }) =>
-          send({ payload: params, topic: method, rpc: { id, method, principal, transport } }),
+        (call) => send(messageOfCall(call)),
       )
       .then(async (answer) => {
         const error = answer && errorsIn(answer).find(({ code }) => malformed.has(code));
@@ -129,7 +125,7 @@ function responseTopicOf(clientId: string | undefined): string | undefined {
 
 const takeStatus: Taker = (_hub, { send }) => ({
   listener(message, settled) {
-    const deviceId = deviceIdOf(message) ?? '';
+    const deviceId = deviceIdOf(message.parsed) ?? '';
     const status = readStatusMessage(message.payload, message);
     if (status)
       send({
@@ -143,7 +139,7 @@ const takeStatus: Taker = (_hub, { send }) => ({
 
 const takeCommandResponse: Taker = (_hub, { send }) => ({
   listener(message, settled) {
-    const deviceId = deviceIdOf(message) ?? '';
+    const deviceId = deviceIdOf(message.parsed) ?? '';
     send({
       payload: parseStrictJson(message.payload),
       device: { device_id: deviceId },
@@ -155,7 +151,7 @@ const takeCommandResponse: Taker = (_hub, { send }) => ({
 
 const takePlain: Taker = (_hub, { send }) => ({
   listener(message, settled) {
-    const deviceId = deviceIdOf(message);
+    const deviceId = deviceIdOf(message.parsed);
     send({
       payload: jsonOrText(message.payload),
       topic: message.topic,
@@ -182,7 +178,7 @@ function jsonOrText(payload: Uint8Array): unknown {
 
 /** The message for output 2: where it came from, the first characters of it, and why. */
 function refusalOf(message: InboundMessage, error: ErrorObject): HubMessage {
-  const deviceId = deviceIdOf(message) ?? message.principal?.device_id;
+  const deviceId = deviceIdOf(message.parsed) ?? message.principal?.device_id;
   return {
     topic: message.topic,
     payload: {

@@ -12,8 +12,7 @@ import type { BrokerSettings, HubSettings } from './settings.ts';
 
 /** Opens the telemetry store a `store` node describes. @throws Error when it cannot be opened */
 export function openStore(settings: HubSettings, log: Log): Promise<TelemetryStore> {
-  const { file } = settings.store;
-  const path = !file ? 'telemetry.db' : file;
+  const path = settings.store.file || 'telemetry.db';
   return createSqliteTelemetryStore({
     file: isAbsolute(path) ? path : join(settings.dataDir, path),
     log,

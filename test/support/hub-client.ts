@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connectAsync, type MqttClient } from 'mqtt';
 import { WebSocket } from 'ws';
 import type { RunningHub } from './hub-process.ts';
+import { until } from './until.ts';
 
 /** A JSON-RPC response; results are looked at by the tests themselves. */
 export interface RpcResponse {
@@ -36,19 +37,11 @@ export async function ask(...args: Parameters<typeof call>): Promise<any> {
 }
 
 /** Asks again until the answer fits, for what happens in its own time; fails after the deadline. */
-export async function eventually<T>(
+export const eventually = <T>(
   what: string,
-  attempt: () => Promise<T | undefined | false>,
+  attempt: () => T | false | undefined | Promise<T | false | undefined>,
   deadlineMs = 8_000,
-): Promise<T> {
-  const end = Date.now() + deadlineMs;
-  for (;;) {
-    const found = await attempt();
-    if (found) return found;
-    if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-}
+): Promise<NonNullable<T>> => until(what, attempt, deadlineMs);
 
 export const esp32 = (hardwareId?: string, more: object = {}): object => ({
   device_type: 'mcu',

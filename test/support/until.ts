@@ -1,7 +1,7 @@
 /** Polls until `check` gives something truthy, and gives that; fails after `deadlineMs`. */
 export async function until<T>(
   what: string,
-  check: () => T | Promise<T>,
+  check: () => T | false | undefined | Promise<T | false | undefined>,
   deadlineMs = 5000,
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + deadlineMs;

@@ -60,7 +60,7 @@ export function createCommandHistory(deps: {
 }
 
 /** The record of a command that was under way when the hub stopped. @param now ISO 8601 */
-export function stoppedWith(record: CommandRecord, now: string): CommandRecord {
+function stoppedWith(record: CommandRecord, now: string): CommandRecord {
   const error = {
     code: -32603,
     message: 'Internal error',

@@ -19,7 +19,7 @@ export interface CommandRequest {
 }
 
 /** Bounds of `timeout_ms`. */
-export const timeoutBounds = { min: 100, max: 300_000 };
+const timeoutBounds = { min: 100, max: 300_000 };
 const largestArguments = 64 * 1_024;
 const longestCommand = 128;
 const mostListed = 50;

@@ -1,3 +1,4 @@
+import { isObject } from '../document.ts';
 import { ErrorCode, RpcError, toErrorObject } from './errors.ts';
 import type { ErrorObject } from './errors.ts';
 import type { JsonSchema, Outcome } from './types.ts';
@@ -111,10 +112,6 @@ function errorAnswer(error: ErrorObject): Answer {
 
 function invalid(reason: string, details: Record<string, unknown> = {}): RpcError {
   return new RpcError(ErrorCode.InvalidRequest, reason, details);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isId(id: unknown): id is RequestId {

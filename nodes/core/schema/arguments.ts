@@ -1,3 +1,4 @@
+import { isObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { JsonSchema } from '../rpc/types.ts';
 
@@ -64,8 +65,4 @@ function invalid(field: string, problem: string, allowed?: unknown[]): RpcError 
 
 function isSchema(value: unknown): boolean {
   return isObject(value) || typeof value === 'boolean';
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

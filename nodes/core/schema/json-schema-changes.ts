@@ -1,3 +1,4 @@
+import { isObject } from '../document.ts';
 import { canonical } from './canonical.ts';
 
 type Schema = Record<string, unknown>;
@@ -138,8 +139,4 @@ function list(value: unknown): unknown[] {
 
 function text(value: unknown): string {
   return typeof value === 'string' ? value : canonical(value);
-}
-
-function isObject(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { JsonSchema } from '../rpc/types.ts';
 import { unsafePattern } from './safe-pattern.ts';
@@ -53,10 +54,6 @@ function serialise(schema: JsonSchema): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The subschemas right below a schema, each with its place. */

@@ -1,3 +1,4 @@
+import { isObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { JsonSchema, MethodDeclaration } from '../rpc/types.ts';
 import type { OwnerOf } from './topic-acl.ts';
@@ -120,8 +121,4 @@ function* nested(
 function propertiesOf(schema: JsonSchema): Record<string, unknown> {
   const { properties } = schema;
   return isObject(properties) ? properties : {};
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

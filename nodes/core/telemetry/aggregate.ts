@@ -3,7 +3,7 @@ import type { Aggregation, SeriesInfo } from './ports.ts';
 import type { ReadingValue } from './types.ts';
 
 /** Most readings one median is taken of: it is the only aggregation that has to keep them all. */
-export const maxMedianReadings = 4_000_000;
+const maxMedianReadings = 4_000_000;
 
 /** Gathers the readings of one bucket in time order, and starts anew after each result. */
 export interface Aggregator {

@@ -4,7 +4,7 @@ import type { Topic, TopicBranch } from './types.ts';
 export const topicRoot = 'llm-iot';
 
 /** Longest id that may stand in a topic. */
-export const maxIdLength = 128;
+const maxIdLength = 128;
 
 const deviceBranches = new Map<string, Extract<Topic, { deviceId: string }>['branch']>([
   ['telemetry', 'telemetry'],
@@ -95,4 +95,9 @@ export function formatTopic(topic: Topic): string {
 /** The MQTT topic filter of one branch for all ids, or of the whole tree. */
 export function branchFilter(branch: TopicBranch | 'any'): string {
   return branch === 'any' ? `${topicRoot}/#` : `${topicRoot}/${paths[branch]}`;
+}
+
+/** The device or sensor a topic belongs to, if it belongs to one. */
+export function deviceIdOf(topic: Readonly<Topic> | undefined): string | undefined {
+  return topic && 'deviceId' in topic ? topic.deviceId : undefined;
 }
