@@ -25,7 +25,7 @@ export async function run(options = {}) {
     log = () => {},
   } = options;
   const { createSqliteTelemetryStore } =
-    await import('../dist/adapters/storage/sqlite-telemetry-store.js');
+    await import('../dist/adapters/storage/sqlite/sqlite-telemetry-store.js');
   const folder = mkdtempSync(join(tmpdir(), 'bench-telemetry-'));
   const file = join(folder, 'telemetry.db');
   let store = await createSqliteTelemetryStore({ file });

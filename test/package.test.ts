@@ -78,7 +78,7 @@ describe('the package as npm packs it', function () {
       'CHANGELOG.md',
       'LICENSE',
       'docs/protocol.md',
-      'dist/adapters/storage/sqlite-writer.worker.js',
+      'dist/adapters/storage/sqlite/sqlite-writer.worker.js',
     ])
       assert.ok(files.includes(expected), expected);
   });

@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { createEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts';
 import { createExternalBroker } from '../adapters/mqtt/external-broker.ts';
-import { createSqliteTelemetryStore } from '../adapters/storage/sqlite-telemetry-store.ts';
+import { createSqliteTelemetryStore } from '../adapters/storage/sqlite/sqlite-telemetry-store.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';

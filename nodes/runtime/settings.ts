@@ -1,9 +1,28 @@
-/** Where telemetry is kept. */
-export interface StoreSettings {
-  kind: 'sqlite';
-  /** Blank: `telemetry.db` in the hub's data directory. */
-  file: string;
+import type { Retention } from '../core/telemetry/retention.ts';
+
+interface RemoteStore {
+  /** Address without credentials, such as `http://127.0.0.1:8086` or `postgres://127.0.0.1:5432`. */
+  url: string;
+  /** Most bytes that may wait on disk (`spool-<kind>.db` in the data directory) while the store is away. */
+  spoolMaxBytes: number;
 }
+
+/** A store elsewhere, with the spool in front of it. */
+export type RemoteStoreSettings =
+  | (RemoteStore & { kind: 'influxdb1'; database: string; username: string; password: string })
+  | (RemoteStore & { kind: 'influxdb2'; organization: string; bucket: string; token: string })
+  | (RemoteStore & { kind: 'influxdb3'; database: string; token: string })
+  | (RemoteStore & { kind: 'postgresql'; database: string; username: string; password: string });
+
+/** Where telemetry is kept. */
+export type StoreSettings = { retention: Retention } & (
+  | {
+      kind: 'sqlite';
+      /** Blank: `telemetry.db` in the hub's data directory. */
+      file: string;
+    }
+  | RemoteStoreSettings
+);
 
 /** Which MQTT broker the hub uses. */
 export type BrokerSettings =

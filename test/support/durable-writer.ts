@@ -2,7 +2,7 @@
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSqliteRecordStore } from '../../nodes/adapters/storage/sqlite-record-store.ts';
-import { createSqliteTelemetryStore } from '../../nodes/adapters/storage/sqlite-telemetry-store.ts';
+import { createSqliteTelemetryStore } from '../../nodes/adapters/storage/sqlite/sqlite-telemetry-store.ts';
 
 const [kind, folder = '.'] = process.argv.slice(2);
 

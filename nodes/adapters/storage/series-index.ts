@@ -1,7 +1,7 @@
 import type { LatestReading, SeriesInfo, SeriesKey } from '../../core/telemetry/ports.ts';
 import type { Reading, ValueType } from '../../core/telemetry/types.ts';
-import { unpackQuality, unpackValue } from './packing.ts';
-import type { LatestRow, SeriesRow } from './sqlite-schema.ts';
+import { unpackQuality, unpackValue } from './sqlite/packing.ts';
+import type { LatestRow, SeriesRow } from './sqlite/sqlite-schema.ts';
 
 /** A series and its newest stored reading. */
 export interface Series {

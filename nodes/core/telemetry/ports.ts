@@ -72,9 +72,42 @@ export interface WriteResult {
   rejected: { index: number; reason: string }[];
 }
 
+/** Times (ms since the epoch) before which readings are forgotten; a type of its own goes before `all`. */
+export interface ExpiryTimes {
+  /** For every measurement type not named in `by_type`; absent: those are kept for ever. */
+  all?: number;
+  by_type: Readonly<Record<string, number>>;
+}
+
+/** What waits on disk for a store elsewhere. */
+export interface SpoolState {
+  readings: number;
+  bytes: number;
+  max_bytes: number;
+  /** When the oldest waiting reading came in (ms since the epoch). */
+  oldest?: number;
+  /** Readings the store elsewhere would not take after they had been acknowledged; they are kept aside. */
+  refused: number;
+}
+
+export interface StoreHealth {
+  /** False while readings cannot be stored, or cannot be asked for. */
+  ok: boolean;
+  /** For people: what and where it is, and what is wrong. */
+  detail: string;
+  /** How many readings are stored, as far as the store can tell cheaply. */
+  readings: number;
+  series: number;
+  /** Only with a store elsewhere. */
+  spool?: SpoolState;
+}
+
 /** Port: where readings live (see test/contract/telemetry-store.ts). */
 export interface TelemetryStore {
-  /** Resolves once every reading not in `rejected` would survive a crash. Same series and timestamp: last write wins. */
+  /**
+   * Resolves once every reading not in `rejected` would survive a crash. Same series and timestamp: last write wins.
+   * @throws Error when nothing of the batch is stored (disk full, spool full, store gone)
+   */
   write(readings: readonly Reading[]): Promise<WriteResult>;
   /** @throws RpcError -32602 for an interval, time zone or cursor that makes no sense, or a numeric aggregation of text */
   query(query: StoreQuery): Promise<StoreAnswer>;
@@ -82,6 +115,10 @@ export interface TelemetryStore {
   latest(deviceIds?: readonly string[]): LatestReading[];
   /** Forgets all readings of a device and its sensors. */
   removeDevice(deviceId: string): Promise<void>;
-  health(): Promise<{ ok: boolean; detail: string; readings: number; series: number }>;
+  /** Forgets readings that are too old, rollups included. */
+  expire(times: ExpiryTimes): Promise<void>;
+  /** Copies all readings to a new file while the store goes on; absent where the database has backups of its own. */
+  backup?(file: string): Promise<void>;
+  health(): Promise<StoreHealth>;
   close(): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import {
   createSqliteTelemetryStore,
   type SqliteTelemetryOptions,
-} from '../../../nodes/adapters/storage/sqlite-telemetry-store.ts';
+} from '../../../nodes/adapters/storage/sqlite/sqlite-telemetry-store.ts';
 import type { TelemetryStore } from '../../../nodes/core/telemetry/ports.ts';
 import { telemetryStoreContract } from '../../contract/telemetry-store.ts';
 import { spawnDurableWriter } from '../../support/spawn-durable-writer.ts';

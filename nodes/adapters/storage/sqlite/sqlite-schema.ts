@@ -1,4 +1,4 @@
-import type { FileKind } from './open-database.ts';
+import type { FileKind } from '../open-database.ts';
 
 /**
  * `hot` takes readings in the order they come, without an index; the mover brings them sorted into `readings`. So

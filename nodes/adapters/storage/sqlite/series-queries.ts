@@ -1,11 +1,11 @@
-import { assertAggregable } from '../../core/telemetry/aggregate.ts';
-import { decodeCursor, encodeCursor } from '../../core/telemetry/cursor.ts';
-import { createBuckets, parseInterval } from '../../core/telemetry/interval.ts';
-import type { StoreAnswer, StoreQuery } from '../../core/telemetry/ports.ts';
+import { assertAggregable } from '../../../core/telemetry/aggregate.ts';
+import { decodeCursor, encodeCursor } from '../../../core/telemetry/cursor.ts';
+import { createBuckets, parseInterval } from '../../../core/telemetry/interval.ts';
+import type { StoreAnswer, StoreQuery } from '../../../core/telemetry/ports.ts';
 import { unpackPoints } from './packing.ts';
-import { compareSeries, seriesInfo, type Series, type SeriesIndex } from './series-index.ts';
+import { compareSeries, seriesInfo, type Series, type SeriesIndex } from '../series-index.ts';
 import type { ReaderOperations } from './sqlite-reader.worker.ts';
-import type { WorkerHost } from './worker-host.ts';
+import type { WorkerHost } from '../worker-host.ts';
 
 /** Answers a store's questions: finds the series here, has the reader thread gather the points. */
 export function createSeriesQueries(

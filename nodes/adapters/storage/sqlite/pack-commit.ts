@@ -1,7 +1,7 @@
-import type { LatestReading, WriteResult } from '../../core/telemetry/ports.ts';
-import type { Reading, ValueType } from '../../core/telemetry/types.ts';
+import type { LatestReading, WriteResult } from '../../../core/telemetry/ports.ts';
+import type { Reading, ValueType } from '../../../core/telemetry/types.ts';
 import { createPackedReadings, packQuality } from './packing.ts';
-import { refusalOf, type Series, type SeriesIndex } from './series-index.ts';
+import { refusalOf, type Series, type SeriesIndex } from '../series-index.ts';
 import type { ReadingsCommit } from './telemetry-file.ts';
 
 /** The calls of one commit, ready for the writer thread. */

@@ -4,8 +4,8 @@ import {
   type Quality,
   type ReadingValue,
   type ValueType,
-} from '../../core/telemetry/types.ts';
-import type { Point } from '../../core/telemetry/ports.ts';
+} from '../../../core/telemetry/types.ts';
+import type { Point } from '../../../core/telemetry/ports.ts';
 
 /** Readings as columns whose memory moves between threads instead of being copied. */
 export interface PackedReadings {

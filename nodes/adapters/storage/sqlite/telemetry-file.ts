@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction, openForWriting } from './open-database.ts';
+import { inTransaction, openForWriting } from '../open-database.ts';
 import type { PackedReadings } from './packing.ts';
 import { telemetryFile, type LatestRow, type SeriesRow } from './sqlite-schema.ts';
 

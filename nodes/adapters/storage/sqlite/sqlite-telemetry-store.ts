@@ -1,14 +1,14 @@
-import type { Log } from '../../core/log.ts';
-import type { TelemetryStore, WriteResult } from '../../core/telemetry/ports.ts';
-import type { Reading } from '../../core/telemetry/types.ts';
-import { createGroupQueue } from './group-queue.ts';
+import type { Log } from '../../../core/log.ts';
+import type { TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
+import type { Reading } from '../../../core/telemetry/types.ts';
+import { createGroupQueue } from '../group-queue.ts';
 import { packCommit } from './pack-commit.ts';
 import { transferOfReadings } from './packing.ts';
-import { createSeriesIndex, seriesInfo, type SeriesIndex } from './series-index.ts';
+import { createSeriesIndex, seriesInfo, type SeriesIndex } from '../series-index.ts';
 import { createSeriesQueries } from './series-queries.ts';
 import type { ReaderOperations } from './sqlite-reader.worker.ts';
 import type { WriterOperations } from './sqlite-writer.worker.ts';
-import { createWorkerHost, workerUrl, type StartThread, type WorkerHost } from './worker-host.ts';
+import { createWorkerHost, workerUrl, type StartThread, type WorkerHost } from '../worker-host.ts';
 
 /** How the store trades memory and latency for throughput; the defaults suit a hub. */
 export interface SqliteTelemetryTuning {

@@ -4,7 +4,7 @@ import {
   type ReadingsCommit,
   type TelemetryFile,
 } from './telemetry-file.ts';
-import { serveCalls } from './worker-port.ts';
+import { serveCalls } from '../worker-port.ts';
 
 // A type and not an interface, because only that fits an index signature.
 export type WriterOperations = {

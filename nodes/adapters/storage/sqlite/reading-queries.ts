@@ -1,14 +1,14 @@
 import { DatabaseSync } from 'node:sqlite';
-import { createBuckets, parseInterval, type BucketAt } from '../../core/telemetry/interval.ts';
+import { createBuckets, parseInterval, type BucketAt } from '../../../core/telemetry/interval.ts';
 import {
   createAggregateSink,
   createPointPage,
   createRawSink,
   type PagePosition,
   type PointPage,
-} from '../../core/telemetry/point-page.ts';
-import type { Aggregation } from '../../core/telemetry/ports.ts';
-import type { ValueType } from '../../core/telemetry/types.ts';
+} from '../../../core/telemetry/point-page.ts';
+import type { Aggregation } from '../../../core/telemetry/ports.ts';
+import type { ValueType } from '../../../core/telemetry/types.ts';
 import { createBucketAggregates } from './bucket-aggregates.ts';
 import { createHotReader, createSeriesReader } from './series-reader.ts';
 import { packPoints, type PackedPoints } from './packing.ts';

@@ -1,9 +1,9 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { finite } from '../../core/telemetry/aggregate.ts';
-import type { BucketAt } from '../../core/telemetry/interval.ts';
-import type { PointPage, ReadingSink } from '../../core/telemetry/point-page.ts';
-import type { Aggregation } from '../../core/telemetry/ports.ts';
-import type { ValueType } from '../../core/telemetry/types.ts';
+import { finite } from '../../../core/telemetry/aggregate.ts';
+import type { BucketAt } from '../../../core/telemetry/interval.ts';
+import type { PointPage, ReadingSink } from '../../../core/telemetry/point-page.ts';
+import type { Aggregation } from '../../../core/telemetry/ports.ts';
+import type { ValueType } from '../../../core/telemetry/types.ts';
 import type { HotReading, ReadSeries, SeriesRange } from './series-reader.ts';
 
 /** What SQLite computes just as well itself, several times faster than reading every row. */
