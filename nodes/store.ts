@@ -12,7 +12,7 @@ export default function (RED: NodeAPI): void {
     'llm-iot-store',
     function (this: Node & { settings?: StoreSettings }, def: StoreDef) {
       RED.nodes.createNode(this, def);
-      this.settings = { kind: def.kind, file: def.file };
+      this.settings = { kind: def.kind, file: def.file, retention: { by_type: {} } };
     },
   );
 }

@@ -12,6 +12,7 @@ import type { BrokerSettings, HubSettings } from './settings.ts';
 
 /** Opens the telemetry store a `store` node describes. @throws Error when it cannot be opened */
 export function openStore(settings: HubSettings, log: Log): Promise<TelemetryStore> {
+  if (settings.store.kind !== 'sqlite') throw new Error(`no store ${settings.store.kind}`);
   const path = settings.store.file || 'telemetry.db';
   return createSqliteTelemetryStore({
     file: isAbsolute(path) ? path : join(settings.dataDir, path),
