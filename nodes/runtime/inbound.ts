@@ -23,13 +23,26 @@ const mostHeld = 10_000;
 export function createInbound(link: MqttLink, clock: Clock, holdMs: number): Inbound {
   const listeners = new Map<InboundBranch, Set<InboundListener>>();
   const held = new Map<InboundMessage, () => void>();
+  /** Who takes what, by branch; asked for with every message, and made anew when a node comes or goes. */
+  const targetsOf = new Map<TopicBranch | undefined, readonly InboundListener[]>();
 
-  const listenersOf = (message: InboundMessage): InboundListener[] => [
-    ...(message.parsed ? (listeners.get(message.parsed.branch) ?? []) : []),
-    ...(listeners.get('any') ?? []),
-  ];
+  const listenersOf = ({ parsed }: InboundMessage): readonly InboundListener[] => {
+    const branch = parsed?.branch;
+    let targets = targetsOf.get(branch);
+    if (!targets) {
+      const own = branch === undefined ? [] : (listeners.get(branch) ?? []);
+      targets = [...own, ...(listeners.get('any') ?? [])];
+      targetsOf.set(branch, targets);
+    }
+    return targets;
+  };
 
-  const hand = (message: InboundMessage, targets: InboundListener[]): void => {
+  const hand = (message: InboundMessage, targets: readonly InboundListener[]): void => {
+    const [only] = targets;
+    if (only && targets.length === 1) {
+      only(message, (error) => message.settle(error));
+      return;
+    }
     let open = targets.length;
     let failure: Error | undefined;
     for (const target of targets) {
@@ -71,6 +84,7 @@ export function createInbound(link: MqttLink, clock: Clock, holdMs: number): Inb
       const set = listeners.get(branch) ?? new Set();
       listeners.set(branch, set);
       set.add(listener);
+      targetsOf.clear();
       for (const [message, cancel] of [...held]) {
         if (branch !== 'any' && message.parsed?.branch !== branch) continue;
         held.delete(message);
@@ -79,6 +93,7 @@ export function createInbound(link: MqttLink, clock: Clock, holdMs: number): Inb
       }
       return () => {
         set.delete(listener);
+        targetsOf.clear();
       };
     },
     attached: (branch) => (listeners.get(branch)?.size ?? 0) + (listeners.get('any')?.size ?? 0),

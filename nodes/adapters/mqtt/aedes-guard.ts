@@ -4,7 +4,11 @@
  * Each of these has a test with a hostile client beside it, so that another version of aedes can be tried.
  */
 import type { Aedes, Client, PublishPacket } from 'aedes';
+import { pubackPacket, type Acknowledgeable } from './acknowledgements.ts';
+import type { Audience } from './audience.ts';
+import type { InFlight } from './in-flight.ts';
 import type { BrokerLimits } from './limits.ts';
+import { createPublishLane, type PlainPublish } from './publish-lane.ts';
 
 type Subscription = { topic: string; qos: number };
 type ConnectOrPublish = { properties?: unknown };
@@ -21,15 +25,34 @@ interface ClientInternals {
   sessionExpiryInterval: number;
   _connectSessionExpiryInterval: number;
   _sessionExpiryClamped: boolean;
+  connackSent: boolean;
+  closed: boolean;
+  version: number;
+  /** Packets that were read and are not dealt with, and the call that ends one; at the last one reading goes on. */
+  _parsingBatch: number;
+  _nextBatch(): void;
+  _keepaliveInterval: number;
+  _keepaliveTimer: { refresh(): void } | null;
+  waitForDrain(then: () => void): void;
   _parser: {
+    /** Bytes of a packet that is not complete. */
+    _list: { length: number };
+    /** 0 between two packets. */
+    _stateCounter: number;
     parse(buffer: Buffer): number;
     prependListener(event: 'packet', listener: (packet: Packet) => void): void;
   };
 }
 
+type Listener = (...args: never[]) => void;
+
 interface BrokerInternals {
   clients: Record<string, Client>;
-  mq: { emit(packet: unknown, done: (error?: Error | null) => void): unknown };
+  mq: {
+    emit(packet: unknown, done: (error?: Error | null) => void): unknown;
+    on(filter: string, listener: Listener, done?: () => void): unknown;
+    removeListener(filter: string, listener: Listener, done?: () => void): unknown;
+  };
 }
 
 const internals = (client: Client): ClientInternals => client as unknown as ClientInternals;
@@ -37,8 +60,10 @@ const internals = (client: Client): ClientInternals => client as unknown as Clie
 /** Stands in for a topic that must not reach the routing tables; nobody may publish or subscribe to it. */
 const refusedTopic = '$refused';
 
-/** Makes the broker safe for any client id, and its publishers independent of its subscribers. */
-export function guardBroker(broker: Aedes): void {
+/**
+ * Makes the broker safe for any client id, and its publishers independent of its subscribers; tells who listens.
+ */
+export function guardBroker(broker: Aedes, audience: Audience): void {
   const inner = broker as unknown as BrokerInternals;
   inner.clients = Object.create(null) as Record<string, Client>;
   // A publisher otherwise waits until the slowest subscriber's socket has drained.
@@ -48,23 +73,82 @@ export function guardBroker(broker: Aedes): void {
     done();
     return inner.mq;
   };
+  const on = inner.mq.on.bind(inner.mq);
+  const removeListener = inner.mq.removeListener.bind(inner.mq);
+  inner.mq.on = (filter, listener, done) => {
+    audience.joined(filter, listener);
+    return on(filter, listener, done);
+  };
+  inner.mq.removeListener = (filter, listener, done) => {
+    audience.left(filter, listener);
+    return removeListener(filter, listener, done);
+  };
 }
 
-/** Looks at each packet of a client before aedes does. */
-export function guardClient(client: Client, limits: BrokerLimits): void {
+/** What becomes of the bytes of a client. */
+export interface ClientIntake {
+  inFlight: InFlight;
+  /** Takes a publication that needs nothing of aedes; false leaves it to aedes. */
+  takePlain: (client: Client, publish: PlainPublish) => boolean;
+}
+
+/** Looks at the bytes and at each packet of a client before aedes does. */
+export function guardClient(client: Client, limits: BrokerLimits, intake: ClientIntake): void {
   const inner = internals(client);
   inner.subscriptions = Object.create(null) as Record<string, unknown>;
+  boundReading(client, intake.inFlight);
   const parser = inner._parser;
   const parse = parser.parse.bind(parser);
+  const lane = createPublishLane(limits.maxPacketBytes);
+  const take = (publish: PlainPublish): boolean => intake.takePlain(client, publish);
   parser.parse = (buffer) => {
     try {
-      return parse(buffer);
+      // Before the CONNACK, and in the middle of a packet, the bytes are for the parser alone.
+      const inOrder = inner.connackSent && parser._list.length === 0 && parser._stateCounter === 0;
+      const left = inOrder ? lane(buffer, inner.version, take) : buffer;
+      if (left !== buffer && inner._keepaliveInterval > 0) inner._keepaliveTimer?.refresh();
+      return left ? parse(left) : 0;
     } catch (error) {
       client.emit('error', error instanceof Error ? error : new Error(String(error)));
       return 0;
     }
   };
   parser.prependListener('packet', (packet) => inspect(packet, limits));
+}
+
+/** While too much of all clients is in flight, nothing more is read. */
+function boundReading(client: Client, inFlight: InFlight): void {
+  const { conn } = client;
+  const read = conn.read.bind(conn);
+  let waits = false;
+  const resume = (): void => {
+    waits = false;
+    internals(client)._nextBatch();
+  };
+  conn.read = (size?: number) => {
+    // The stream itself asks for 0 bytes, to fill its own small buffer.
+    if (size !== 0 && (waits || !inFlight.mayRead(resume))) {
+      waits = true;
+      return null;
+    }
+    return read(size) as unknown;
+  };
+}
+
+/** A client's connection for acknowledgements that aedes does not write. */
+export function connectionOf(client: Client): Acknowledgeable {
+  const inner = internals(client);
+  return {
+    write: (bytes) => client.conn.write(bytes),
+    whenDrained: (then) => inner.waitForDrain(then),
+    settled: () => inner._nextBatch(),
+    isClosed: () => inner.closed,
+  };
+}
+
+/** One more packet of this client is not dealt with; `settled` of its connection ends that. */
+export function awaitOneMore(client: Client): void {
+  internals(client)._parsingBatch += 1;
 }
 
 function inspect(packet: Packet, limits: BrokerLimits): void {
@@ -132,7 +216,6 @@ export function subscriptionCount(client: Client): number {
   return Object.keys(internals(client).subscriptions).length;
 }
 
-const puback = 0x40;
 const pubrec = 0x50;
 
 /** MQTT 5 reason codes (section 2.4). */
@@ -168,7 +251,8 @@ function discard(packet: PublishPacket): void {
 
 function acknowledge(client: Client, packet: PublishPacket, reason?: number): void {
   if (client.closed || packet.messageId === undefined) return;
-  const id = [packet.messageId >> 8, packet.messageId & 0xff];
-  const body = reason === undefined ? id : [...id, reason];
-  client.conn.write(Buffer.from([packet.qos === 1 ? puback : pubrec, body.length, ...body]));
+  const answer = pubackPacket(packet.messageId, reason);
+  // A PUBREC looks the same but for its kind.
+  if (packet.qos === 2) answer[0] = pubrec;
+  client.conn.write(answer);
 }

@@ -1,11 +1,22 @@
 import type { Client, PublishPacket } from 'aedes';
-import { mayPublish, type OwnerOf } from '../../core/security/topic-acl.ts';
+import { actsFor, mayPublish, type OwnerOf } from '../../core/security/topic-acl.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { InboundMessage } from '../../core/topic/ports.ts';
-import { parseTopic } from '../../core/topic/topics.ts';
-import { refusePublish, withholdAcknowledgement } from './aedes-guard.ts';
+import { deviceIdOf, parseTopic } from '../../core/topic/topics.ts';
+import type { Topic } from '../../core/topic/types.ts';
+import { createAcknowledgements, pubackPacket, type Acknowledgeable } from './acknowledgements.ts';
+import {
+  awaitOneMore,
+  connectionOf,
+  reasonCodes,
+  refusePublish,
+  withholdAcknowledgement,
+} from './aedes-guard.ts';
 import type { Sessions } from './aedes-sessions.ts';
+import type { Audience } from './audience.ts';
+import type { InFlight } from './in-flight.ts';
 import { settleOnce } from './link-events.ts';
+import type { PlainPublish } from './publish-lane.ts';
 
 /** Who a connection is. */
 export interface Identity {
@@ -23,17 +34,32 @@ export interface IntakeDeps extends Pick<Sessions, 'tookQos2'> {
   refuse: (client: Client, why: string) => void;
   deliver: (message: InboundMessage) => void;
   isClosing: () => boolean;
+  inFlight: InFlight;
+  audience: Audience;
+}
+
+/** The telemetry topic a client used last; devices have one or two. */
+interface LaneState {
+  rawTopic: string;
+  topic: string;
+  parsed: Readonly<Topic>;
+  deviceId: string;
+  connection: Acknowledgeable;
 }
 
 /** Takes what clients publish: refuses what they may not, hands the rest to the hub and waits for its answer. */
 export interface Intake {
   takePublish(client: Client, packet: PublishPacket, done: () => void): void;
+  /** Telemetry that only the hub wants; false for anything else, which then comes as a packet. */
+  takePlain: (client: Client, publish: PlainPublish) => boolean;
   /** A will; an error keeps it from being published. */
   takeWill(client: Client, packet: PublishPacket, done: (error?: Error | null) => void): void;
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
-  const { identityOf, ownerOf, mayHear, tookQos2, refuse, deliver, isClosing } = deps;
+  const { identityOf, ownerOf, mayHear, tookQos2, refuse, isClosing, inFlight, audience } = deps;
+  const acknowledgements = createAcknowledgements();
+  const lanes = new WeakMap<Client, LaneState>();
   /** Repetitions of QoS 2 messages that the hub has not settled yet, by message id and client id. */
   const repetitions = new Map<string, (() => void)[]>();
 
@@ -83,7 +109,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       }
       repetitions.set(key, []);
     }
-    const settle = (error?: Error): void => {
+    const settle = (error: Error | undefined): void => {
       if (isClosing()) return;
       if (error) withholdAcknowledgement(client, packet, done);
       else done();
@@ -92,15 +118,72 @@ export function createIntake(deps: IntakeDeps): Intake {
       repetitions.delete(key);
       for (const repetition of waiting) setImmediate(repetition);
     };
-    deliver(toMessage(client, principal, packet, false, settle));
+    deliver(toMessage(client, principal, packet, false), settle);
+  };
+
+  /** Hands a message to the hub; `then` runs once, when the hub has settled it. */
+  const deliver = (
+    message: Omit<InboundMessage, 'settle'>,
+    then: (error: Error | undefined) => void,
+  ): void => {
+    const { length } = message.payload;
+    inFlight.add(length);
+    const settle = settleOnce((error) => {
+      inFlight.remove(length);
+      then(error);
+    });
+    deps.deliver({ ...message, settle });
+  };
+
+  const laneOf = (client: Client, rawTopic: string): LaneState | undefined => {
+    const known = lanes.get(client);
+    if (known?.rawTopic === rawTopic) return known;
+    const topic = Buffer.from(rawTopic, 'latin1').toString();
+    const parsed = parseTopic(topic);
+    const deviceId = deviceIdOf(parsed);
+    if (parsed?.branch !== 'telemetry' || deviceId === undefined) return undefined;
+    const connection = known?.connection ?? connectionOf(client);
+    const lane = { rawTopic, topic, parsed, deviceId, connection };
+    lanes.set(client, lane);
+    return lane;
   };
 
   return {
     takePublish,
+    takePlain(client, { rawTopic, packetId, payload }) {
+      if (audience.hearsTelemetry()) return false;
+      const identity = identityOf(client);
+      const own = identity?.principal.device_id;
+      const lane = own === undefined ? undefined : laneOf(client, rawTopic);
+      if (!identity || identity.revoked || own === undefined || !lane) return false;
+      if (!actsFor(own, lane.deviceId, ownerOf)) return false;
+      const { topic, parsed, connection } = lane;
+      awaitOneMore(client);
+      inFlight.add(payload.length);
+      let settled = false;
+      deps.deliver({
+        topic,
+        parsed,
+        payload,
+        qos: packetId === 0 ? 0 : 1,
+        retained: false,
+        will: false,
+        clientId: client.id,
+        principal: identity.principal,
+        settle(error) {
+          if (settled) return;
+          settled = true;
+          inFlight.remove(payload.length);
+          if (isClosing()) return;
+          acknowledgements.settle(connection, acknowledgement(client, packetId, error));
+        },
+      });
+      return true;
+    },
     takeWill(client, packet, done) {
       const principal = publisher(client, packet);
       if (principal) {
-        deliver(toMessage(client, principal, packet, true, (error) => done(error ?? null)));
+        deliver(toMessage(client, principal, packet, true), (error) => done(error ?? null));
       } else {
         done(new Error('refused'));
       }
@@ -113,8 +196,7 @@ function toMessage(
   principal: Principal,
   packet: PublishPacket,
   will: boolean,
-  settle: (error?: Error) => void,
-): InboundMessage {
+): Omit<InboundMessage, 'settle'> {
   const { responseTopic, correlationData } = packet.properties ?? {};
   return {
     topic: packet.topic,
@@ -127,6 +209,16 @@ function toMessage(
     principal,
     ...(responseTopic !== undefined && { responseTopic }),
     ...(correlationData !== undefined && { correlationData }),
-    settle: settleOnce(settle),
   };
+}
+
+/** What a client is told of a settled message: MQTT 3.1.1 has no word for failure, and QoS 0 none at all. */
+function acknowledgement(
+  client: Client,
+  packetId: number,
+  error: Error | undefined,
+): Buffer | undefined {
+  if (packetId === 0) return undefined;
+  if (!error) return pubackPacket(packetId);
+  return client.version === 5 ? pubackPacket(packetId, reasonCodes.notStored) : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Aedes, Client, Subscription } from 'aedes';
 import type { Principal } from '../../core/security/types.ts';
 import { makeSessionEphemeral, resumeSession } from './aedes-guard.ts';
+import type { Audience } from './audience.ts';
 import type { BrokerLimits } from './limits.ts';
 
 type ClientId = { id: string };
@@ -10,6 +11,7 @@ type Numbered = { messageId?: number };
 /** The part of aedes' persistence that is bounded here. */
 interface Persistence {
   addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void>;
+  removeSubscriptions(client: ClientId, filters: string[]): Promise<void>;
   cleanSubscriptions(client: ClientId): Promise<void>;
   outgoingEnqueueCombi(subscribers: Queued[], packet: unknown): Promise<void>;
   outgoingUpdate(client: ClientId, packet: Numbered): Promise<void>;
@@ -55,10 +57,16 @@ export interface Sessions {
  * Bounds what aedes keeps in memory for clients, and says who a session belongs to.
  * @param mayKeep whether a client may hold this subscription (aedes stores refused ones beside granted ones)
  */
-export function createSessions(broker: Aedes, limits: BrokerLimits, mayKeep: MayKeep): Sessions {
+export function createSessions(
+  broker: Aedes,
+  limits: BrokerLimits,
+  mayKeep: MayKeep,
+  audience: Audience,
+): Sessions {
   const { persistence } = broker as unknown as { persistence: Persistence };
   const sessions = new Map<string, Session>();
   const taken = boundPersistence(persistence, limits, mayKeep);
+  tellAudience(persistence, audience);
 
   const wipe = async (id: string): Promise<void> => {
     taken.delete(id);
@@ -118,6 +126,28 @@ export function createSessions(broker: Aedes, limits: BrokerLimits, mayKeep: May
       await Promise.all(ids.map(([id]) => end(id)));
     },
     tookQos2: (clientId, messageId) => taken.get(clientId)?.has(messageId) ?? false,
+  };
+}
+
+/** Tells who listens of the subscriptions that kept sessions hold. */
+function tellAudience(persistence: Persistence, audience: Audience): void {
+  const add = persistence.addSubscriptions.bind(persistence);
+  const remove = persistence.removeSubscriptions.bind(persistence);
+  const clean = persistence.cleanSubscriptions.bind(persistence);
+  persistence.addSubscriptions = (client, subscriptions) => {
+    audience.kept(
+      client.id,
+      subscriptions.map(({ topic }) => topic),
+    );
+    return add(client, subscriptions);
+  };
+  persistence.removeSubscriptions = (client, filters) => {
+    audience.released(client.id, filters);
+    return remove(client, filters);
+  };
+  persistence.cleanSubscriptions = (client) => {
+    audience.released(client.id);
+    return clean(client);
   };
 }
 

@@ -6,6 +6,8 @@ import { maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
 import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
+import { createAudience } from './audience.ts';
+import { createInFlight } from './in-flight.ts';
 import { createIntake, type Identity } from './aedes-intake.ts';
 import { createSessions } from './aedes-sessions.ts';
 import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
@@ -97,8 +99,13 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       return null;
     },
   });
-  guardBroker(broker);
-  const sessions = createSessions(broker, limits, mayHear);
+  const audience = createAudience();
+  guardBroker(broker, audience);
+  const inFlight = createInFlight({
+    messages: limits.maxInFlightMessages,
+    bytes: limits.maxInFlightBytes,
+  });
+  const sessions = createSessions(broker, limits, mayHear, audience);
   const intake = createIntake({
     identityOf: (client) => identities.get(client),
     ownerOf,
@@ -106,6 +113,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     tookQos2: sessions.tookQos2,
     refuse,
     isClosing: () => closing,
+    inFlight,
+    audience,
     deliver(message) {
       counts.received++;
       events.deliver(message);
@@ -146,10 +155,12 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     client.conn.once('close', () => live.delete(client));
   }
 
-  const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+  const socketOptions = { noDelay: true, keepAlive: true, highWaterMark: limits.maxUnreadBytes };
+  const clientIntake = { inFlight, takePlain: intake.takePlain };
+  const server = createServer(socketOptions, (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    guardClient(broker.handle(socket), limits);
+    guardClient(broker.handle(socket), limits, clientIntake);
   });
   server.maxConnections = limits.maxConnections;
   server.on('drop', () => {

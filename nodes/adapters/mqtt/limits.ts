@@ -16,6 +16,11 @@ export interface BrokerLimits {
   /** How long a session outlives its connection. */
   sessionExpirySeconds: number;
   maxSubscriptions: number;
+  /** What all clients together may have sent that is not settled yet; beyond it no socket is read. */
+  maxInFlightMessages: number;
+  maxInFlightBytes: number;
+  /** How many bytes of a connection may wait unread in the process. */
+  maxUnreadBytes: number;
   maxTopicLevels: number;
 }
 
@@ -29,5 +34,8 @@ export const defaultBrokerLimits: Readonly<BrokerLimits> = {
   maxSessionsPerPrincipal: 8,
   sessionExpirySeconds: 7 * 24 * 3600,
   maxSubscriptions: 100,
+  maxInFlightMessages: 50_000,
+  maxInFlightBytes: 64 * 1024 * 1024,
+  maxUnreadBytes: 16 * 1024,
   maxTopicLevels: 20,
 };

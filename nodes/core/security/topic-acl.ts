@@ -8,8 +8,8 @@ const announce = formatTopic({ branch: 'announce' });
 const query = formatTopic({ branch: 'query' });
 const devicesPrefix = `${topicRoot}/devices/`;
 
-/** Whether this principal is the device itself or the one that owns this sensor. */
-function actsFor(deviceId: string, id: string, ownerOf: OwnerOf): boolean {
+/** Whether this device is the one meant, or owns the sensor meant. */
+export function actsFor(deviceId: string, id: string, ownerOf: OwnerOf): boolean {
   return id === deviceId || ownerOf(id) === deviceId;
 }
 

@@ -97,6 +97,20 @@ export function branchFilter(branch: TopicBranch | 'any'): string {
   return branch === 'any' ? `${topicRoot}/#` : `${topicRoot}/${paths[branch]}`;
 }
 
+/** Whether an MQTT topic filter may match the telemetry topic of some device or sensor. */
+export function telemetryMayMatch(filter: string): boolean {
+  const topic = branchFilter('telemetry').split('/');
+  const levels = filter.split('/');
+  const many = levels.indexOf('#');
+  const compared = many < 0 ? Math.max(levels.length, topic.length) : many;
+  for (let at = 0; at < compared; at++) {
+    const [asked, named] = [levels[at], topic[at]];
+    if (asked === undefined || named === undefined) return false;
+    if (asked !== '+' && named !== '+' && asked !== named) return false;
+  }
+  return true;
+}
+
 /** The device or sensor a topic belongs to, if it belongs to one. */
 export function deviceIdOf(topic: Readonly<Topic> | undefined): string | undefined {
   return topic && 'deviceId' in topic ? topic.deviceId : undefined;
