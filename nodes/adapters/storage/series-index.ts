@@ -1,7 +1,5 @@
 import type { LatestReading, SeriesInfo, SeriesKey } from '../../core/telemetry/ports.ts';
 import type { Reading, ValueType } from '../../core/telemetry/types.ts';
-import { unpackQuality, unpackValue } from './sqlite/packing.ts';
-import type { LatestRow, SeriesRow } from './sqlite/sqlite-schema.ts';
 
 /** A series and its newest stored reading. */
 export interface Series {
@@ -22,8 +20,8 @@ export interface SeriesIndex {
   find(reading: Reading): Series | undefined;
   /** Makes a series for a reading that has none. */
   create(reading: Reading): Series;
-  load(row: SeriesRow): void;
-  loadLatest(row: LatestRow): void;
+  /** Takes in a series that has an id already. */
+  load(series: Series): void;
   delete(series: Series): void;
   /** The series of MCUs (with their sensors') and of sensors, by id. */
   of(ids: Iterable<string>): Set<Series>;
@@ -64,19 +62,7 @@ export function createSeriesIndex(nextId: number): SeriesIndex {
       insert(series);
       return series;
     },
-    load: (row) =>
-      insert({
-        ...row,
-        unit: row.unit ?? undefined,
-        value_type: row.value_type as ValueType,
-        latest: undefined,
-      }),
-    loadLatest({ series: id, timestamp, number, text, quality }) {
-      const series = byId.get(id);
-      if (!series) return;
-      const value = unpackValue(series.value_type, number ?? 0, text ?? undefined);
-      series.latest = { timestamp, value, quality: unpackQuality(quality) };
-    },
+    load: insert,
     delete(series) {
       const { id, device_id, sensor_id, measurement_type } = series;
       byId.delete(id);

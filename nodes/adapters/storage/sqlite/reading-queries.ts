@@ -11,7 +11,7 @@ import type { Aggregation } from '../../../core/telemetry/ports.ts';
 import type { ValueType } from '../../../core/telemetry/types.ts';
 import { createBucketAggregates } from './bucket-aggregates.ts';
 import { createHotReader, createSeriesReader } from './series-reader.ts';
-import { packPoints, type PackedPoints } from './packing.ts';
+import { packPoints, type PackedPoints } from '../packing.ts';
 
 /** A question about known series, in the order of its answer; times in milliseconds, end exclusive. */
 export interface SeriesQuery {

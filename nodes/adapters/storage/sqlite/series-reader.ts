@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ReadingSink } from '../../../core/telemetry/point-page.ts';
 import type { ReadingValue, ValueType } from '../../../core/telemetry/types.ts';
-import { unpackValue } from './packing.ts';
+import { unpackValue } from '../packing.ts';
 
 /** Rows fetched at once: far faster than one by one, and bounded. */
 const chunkRows = 4_096;

@@ -4,7 +4,7 @@ import {
   type SeriesQuery,
   type SeriesPage,
 } from './reading-queries.ts';
-import { transferOfPoints } from './packing.ts';
+import { transferOfPoints } from '../packing.ts';
 import { serveCalls } from '../worker-port.ts';
 
 // A type and not an interface, because only that fits an index signature.

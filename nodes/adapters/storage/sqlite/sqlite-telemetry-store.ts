@@ -1,11 +1,12 @@
 import type { Log } from '../../../core/log.ts';
 import type { TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
-import type { Reading } from '../../../core/telemetry/types.ts';
+import type { Reading, ValueType } from '../../../core/telemetry/types.ts';
 import { createGroupQueue } from '../group-queue.ts';
 import { packCommit } from './pack-commit.ts';
-import { transferOfReadings } from './packing.ts';
-import { createSeriesIndex, seriesInfo, type SeriesIndex } from '../series-index.ts';
-import { createSeriesQueries } from './series-queries.ts';
+import { transferOfReadings, unpackPoints, unpackQuality, unpackValue } from '../packing.ts';
+import { createSeriesIndex, seriesInfo, type Series, type SeriesIndex } from '../series-index.ts';
+import { createSeriesQueries } from '../series-queries.ts';
+import type { LatestRow, SeriesRow } from './sqlite-schema.ts';
 import type { ReaderOperations } from './sqlite-reader.worker.ts';
 import type { WriterOperations } from './sqlite-writer.worker.ts';
 import { createWorkerHost, workerUrl, type StartThread, type WorkerHost } from '../worker-host.ts';
@@ -72,7 +73,16 @@ export async function createSqliteTelemetryStore(
     await stop();
     throw error;
   }
-  const query = createSeriesQueries(index, reader);
+  const query = createSeriesQueries(index, async ({ series, ...question }) => {
+    const { series: gathered, next } = await reader.call('query', {
+      ...question,
+      series: series.map(({ id, value_type }) => ({ id, type: value_type })),
+    });
+    return {
+      series: gathered.map((one) => ({ ...one, points: unpackPoints(one.points) })),
+      ...(next && { next }),
+    };
+  });
   let lastFailure: string | undefined;
 
   const commitWrites = async (calls: readonly (readonly Reading[])[]): Promise<WriteResult[]> => {
@@ -169,7 +179,20 @@ async function openFile(
   const { series, latest, nextId } = await writer.call('open', request);
   await reader.call('open', request.file);
   const index = createSeriesIndex(nextId);
-  for (const row of series) index.load(row);
-  for (const row of latest) index.loadLatest(row);
+  const latestOf = new Map(latest.map((row) => [row.series, row]));
+  for (const row of series) index.load(seriesOf(row, latestOf.get(row.id)));
   return index;
+}
+
+function seriesOf(row: SeriesRow, latest: LatestRow | undefined): Series {
+  const value_type = row.value_type as ValueType;
+  return {
+    ...row,
+    ...{ value_type, unit: row.unit ?? undefined },
+    latest: latest && {
+      timestamp: latest.timestamp,
+      value: unpackValue(value_type, latest.number ?? 0, latest.text ?? undefined),
+      quality: unpackQuality(latest.quality),
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, openForWriting } from '../open-database.ts';
-import type { PackedReadings } from './packing.ts';
+import type { PackedReadings } from '../packing.ts';
 import { telemetryFile, type LatestRow, type SeriesRow } from './sqlite-schema.ts';
 
 /** Rows deleted in one transaction, so that removing a large device never holds writes up for long. */

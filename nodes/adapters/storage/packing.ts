@@ -2,10 +2,11 @@ import type { Transferable } from 'node:worker_threads';
 import {
   qualities,
   type Quality,
+  type Reading,
   type ReadingValue,
   type ValueType,
-} from '../../../core/telemetry/types.ts';
-import type { Point } from '../../../core/telemetry/ports.ts';
+} from '../../core/telemetry/types.ts';
+import type { Point } from '../../core/telemetry/ports.ts';
 
 /** Readings as columns whose memory moves between threads instead of being copied. */
 export interface PackedReadings {
@@ -18,14 +19,30 @@ export interface PackedReadings {
   text: string[];
 }
 
-export function createPackedReadings(length: number): PackedReadings {
-  return {
+export function packReadings(
+  readings: readonly Reading[],
+  owners: readonly { id: number }[],
+): PackedReadings {
+  const { length } = readings;
+  const packed: PackedReadings = {
     series: new Uint32Array(length),
     timestamp: new Float64Array(length),
     number: new Float64Array(length),
     quality: new Uint8Array(length),
     text: [],
   };
+  for (const [i, { timestamp, value, quality }] of readings.entries()) {
+    packed.series[i] = owners[i]?.id ?? 0;
+    packed.timestamp[i] = timestamp;
+    packed.quality[i] = packQuality(quality);
+    if (typeof value === 'string') {
+      packed.number[i] = NaN;
+      packed.text.push(value);
+    } else {
+      packed.number[i] = Number(value);
+    }
+  }
+  return packed;
 }
 
 export const transferOfReadings = (packed: PackedReadings): Transferable[] => [

@@ -1,16 +1,35 @@
-import { assertAggregable } from '../../../core/telemetry/aggregate.ts';
-import { decodeCursor, encodeCursor } from '../../../core/telemetry/cursor.ts';
-import { createBuckets, parseInterval } from '../../../core/telemetry/interval.ts';
-import type { StoreAnswer, StoreQuery } from '../../../core/telemetry/ports.ts';
-import { unpackPoints } from './packing.ts';
-import { compareSeries, seriesInfo, type Series, type SeriesIndex } from '../series-index.ts';
-import type { ReaderOperations } from './sqlite-reader.worker.ts';
-import type { WorkerHost } from '../worker-host.ts';
+import { assertAggregable } from '../../core/telemetry/aggregate.ts';
+import { decodeCursor, encodeCursor } from '../../core/telemetry/cursor.ts';
+import { createBuckets, parseInterval } from '../../core/telemetry/interval.ts';
+import type { PagePosition } from '../../core/telemetry/point-page.ts';
+import type { Aggregation, Point, StoreAnswer, StoreQuery } from '../../core/telemetry/ports.ts';
+import { compareSeries, seriesInfo, type Series, type SeriesIndex } from './series-index.ts';
 
-/** Answers a store's questions: finds the series here, has the reader thread gather the points. */
+/** A question about known series, in the order of its answer; times in milliseconds, end exclusive. */
+export interface SeriesQuestion {
+  /** At least one. */
+  series: readonly Series[];
+  start: number;
+  end: number;
+  /** Where the first of the series starts, on a later page. */
+  resumeAt?: number;
+  aggregation?: Aggregation;
+  interval?: string;
+  timeZone?: string;
+  limit: number;
+}
+
+/** The points of one page, by the position of their series in the question; series without any are left out. */
+export interface GatheredPoints {
+  series: { series: number; points: Point[] }[];
+  /** Set when a point did not find room. */
+  next?: PagePosition;
+}
+
+/** Answers a store's questions: finds the series in the index, and has their points gathered. */
 export function createSeriesQueries(
   index: SeriesIndex,
-  reader: WorkerHost<ReaderOperations>,
+  gather: (question: SeriesQuestion) => Promise<GatheredPoints>,
 ): (query: StoreQuery) => Promise<StoreAnswer> {
   const seriesOf = ({ device_ids, measurement_types }: StoreQuery): Series[] => {
     const types = measurement_types && new Set(measurement_types);
@@ -29,8 +48,8 @@ export function createSeriesQueries(
     const [first] = series;
     if (!first || start >= end) return { series: [], truncated: false };
 
-    const page = await reader.call('query', {
-      series: series.map(({ id, value_type }) => ({ id, type: value_type })),
+    const page = await gather({
+      series,
       start,
       end,
       limit,
@@ -43,7 +62,7 @@ export function createSeriesQueries(
     return {
       series: page.series.flatMap(({ series: position, points }) => {
         const owner = series[position];
-        return owner ? [{ ...seriesInfo(owner), points: unpackPoints(points) }] : [];
+        return owner ? [{ ...seriesInfo(owner), points }] : [];
       }),
       truncated: next !== undefined,
       ...(next &&
