@@ -34,6 +34,9 @@ export class RemoteUnavailable extends Error {
  * Port: a telemetry database elsewhere. A disk spool in front of it makes a `TelemetryStore` of it, and sees to
  * paging, buckets, value types, the index of series and newest readings; so an implementation only speaks the
  * database's language. Every call has a time limit of its own, and every value from a reading is escaped or bound.
+ * Writes, removals and expiries are called one at a time. One that is given up is ended in the database as well, as far
+ * as that can be brought about, because what arrives late could overwrite what was written after it. Times are any a
+ * `Date` can hold: a range that reaches past what the database can express is cut, a reading there is a refused point.
  * Booleans aggregate as 0 and 1; `stddev` is that of a sample, 0 for one reading; the median of an even count is the
  * mean of the middle two. All calls may reject with `RemoteUnavailable`.
  */
@@ -48,7 +51,8 @@ export interface RemoteDatabase {
   open(): Promise<RemoteSeries[]>;
   /**
    * Resolves once the database has made the readings durable: same series and timestamp, last write wins, also within
-   * one call. Points it will never take are named by position; all others are stored then.
+   * one call. Points it will never take are named by position; all others are stored then. At most 10,000 at once.
+   * @throws RemoteUnavailable, or an Error when nothing can be written until somebody changes something (no permission)
    */
   write(readings: readonly Reading[]): Promise<Pick<WriteResult, 'rejected'>>;
   /** The first `limit` readings of a series in [start, end), in the order of time; `count` is 1. */
@@ -66,5 +70,6 @@ export interface RemoteDatabase {
   expire(times: ExpiryTimes): Promise<void>;
   /** How many readings it holds, if that is cheap to know. */
   count(): Promise<number | undefined>;
+  /** Ends what is under way; those calls reject. */
   close(): Promise<void>;
 }
