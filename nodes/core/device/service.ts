@@ -18,6 +18,9 @@ export interface HeartbeatResult {
   heartbeat_interval: number;
 }
 
+/** Signs of life of one id that follow within this time (ms) are one. */
+const notedFor = 100;
+
 /** Keeps `status` of every device true, from what is heard of it (specification section 3.3). */
 export interface DeviceService {
   /** Begins to watch every registered device; those stored as online get their full time from now. */
@@ -54,10 +57,15 @@ export function createDeviceService(deps: {
       log.error(`could not store that ${deviceId} is ${status}: ${String(error)}`);
     });
   };
+  /** When an id was last noted; one message of many is enough to know that a device is there. */
+  const noted = new Map<string, number>();
   const presence = createPresence({
     clock,
     ...(deps.missed !== undefined && { missed: deps.missed }),
-    onOffline: (deviceId, reason) => store(deviceId, 'offline', reason),
+    onOffline: (deviceId, reason) => {
+      noted.clear();
+      store(deviceId, 'offline', reason);
+    },
     onOnline: (deviceId) => store(deviceId, 'online'),
   });
 
@@ -77,7 +85,10 @@ export function createDeviceService(deps: {
       );
       seenDevice(device.device_id);
     }),
-    events.on('removed', ({ device }) => presence.remove(device.device_id)),
+    events.on('removed', ({ device }) => {
+      noted.clear();
+      presence.remove(device.device_id);
+    }),
   ];
 
   return {
@@ -88,8 +99,13 @@ export function createDeviceService(deps: {
       }
     },
     seen(id) {
+      const now = clock.now();
+      // In both directions, as the clock may have been set back.
+      if (Math.abs(now - (noted.get(id) ?? -Infinity)) < notedFor) return;
       const deviceId = registry.ownerOf(id);
-      if (deviceId !== undefined) seenDevice(deviceId);
+      if (deviceId === undefined) return;
+      noted.set(id, now);
+      seenDevice(deviceId);
     },
     gone(id, reason) {
       const deviceId = registry.ownerOf(id);
