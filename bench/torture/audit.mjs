@@ -1,0 +1,66 @@
+// Compares what senders were told with what is in the database, by reading the database itself.
+import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
+import { fates, numberOf, valueOf } from './journal.mjs';
+
+/**
+ * @typedef {object} Audit readings
+ * @property {number} sent
+ * @property {number} acknowledged by the hub
+ * @property {number} refused by the hub, told so
+ * @property {number} stored of those that were sent
+ * @property {number} missing acknowledged, yet not stored: has to be 0
+ * @property {number} unacknowledged stored, though the sender was not told: allowed
+ * @property {number} wrong stored with another value or never sent: has to be 0
+ */
+
+/** @typedef {{ device_id: string, timestamp: number, value: unknown }} StoredReading */
+
+/** The readings in the file of the embedded store, whose hub does not run. @param {string} dataDir */
+export function* storedInFile(dataDir) {
+  const db = new DatabaseSync(join(dataDir, 'telemetry.db'));
+  try {
+    const rows = db.prepare(`
+      SELECT device_id, timestamp, number AS value FROM series JOIN (
+        SELECT series, timestamp, number FROM readings UNION ALL SELECT series, timestamp, number FROM hot
+      ) ON series = id WHERE measurement_type = 'temperature'`);
+    for (const row of rows.iterate()) yield /** @type {any} */ (row);
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * @param {readonly import('./journal.mjs').Journal[]} journals one or none of each device
+ * @param {Iterable<StoredReading>} stored readings of other devices are not looked at
+ * @returns {Audit}
+ */
+export function audit(journals, stored) {
+  const books = new Map(
+    journals.map((journal) => [
+      journal.deviceId,
+      { journal, found: new Uint8Array(journal.fates.length) },
+    ]),
+  );
+  let wrong = 0;
+  for (const { device_id, timestamp, value } of stored) {
+    const book = books.get(device_id);
+    if (!book) continue;
+    const n = numberOf(book.journal, timestamp);
+    const isKnown = book.found[n] !== undefined;
+    if (isKnown) book.found[n] = 1;
+    if (!isKnown || value !== valueOf(n)) wrong += 1;
+  }
+  const total = { sent: 0, acknowledged: 0, refused: 0, stored: 0, missing: 0, unacknowledged: 0 };
+  for (const { journal, found } of books.values()) {
+    total.sent += found.length;
+    journal.fates.forEach((fate, n) => {
+      if (fate === fates.acknowledged) total.acknowledged += 1;
+      if (fate === fates.refused) total.refused += 1;
+      if (found[n]) total.stored += 1;
+      if (found[n] && fate !== fates.acknowledged) total.unacknowledged += 1;
+      if (!found[n] && fate === fates.acknowledged) total.missing += 1;
+    });
+  }
+  return { ...total, wrong };
+}

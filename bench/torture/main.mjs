@@ -1,0 +1,59 @@
+// npm run torture -- [all|<fault> ...] [--quick] [--write]
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { describeMachine, machine } from '../machine.mjs';
+import { toMarkdown, write, writePage } from './report.mjs';
+
+/**
+ * @typedef {object} FaultOptions
+ * @property {boolean} quick a form that takes seconds
+ * @property {(text: string) => void} log progress
+ */
+
+const faults = ['kill'];
+
+const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick] [--write]
+  --quick  a form of each fault that takes seconds
+  --write  also writes bench/results/ and the table of docs/reliability.md`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+  },
+});
+const wanted = positionals.length === 0 || positionals.includes('all') ? faults : positionals;
+const unknown = wanted.filter((name) => !faults.includes(name));
+if (unknown.length > 0) fail(`no fault ${unknown.join(', ')}\n${usage}`);
+if (values.quick && values.write) fail('outcomes of --quick are not worth writing down');
+if (!existsSync(join(import.meta.dirname, '../../dist/hub.js'))) fail('first: npm run build');
+
+const here = machine();
+console.log(`${describeMachine(here)}\n`);
+const runs = [];
+for (const name of wanted) {
+  const { run, about } = await import(`./faults/${name}.mjs`);
+  const log = (/** @type {string} */ text) => console.error(`${name}: ${text}`);
+  try {
+    /** @type {import('./outcome.mjs').Outcome} */
+    const outcome = await run({ quick: values.quick, log });
+    runs.push({ name, outcome });
+    for (const { promise, kept, found } of outcome.promises)
+      log(`${kept ? 'kept  ' : 'BROKEN'}  ${promise}: ${found}`);
+    if (outcome.promises.some(({ kept }) => !kept)) process.exitCode = 1;
+    if (values.write) write(name, about, outcome, here);
+  } catch (error) {
+    console.error(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
+    process.exitCode = 1;
+  }
+}
+if (runs.length > 0) console.log(toMarkdown(runs));
+if (values.write) writePage(faults);
+
+/** @param {string} text @returns {never} */
+function fail(text) {
+  console.error(text);
+  process.exit(2);
+}

@@ -1,0 +1,113 @@
+// What all faults have in common: devices report, something bad happens, and the books are compared in the end.
+import { startApart } from '../apart.mjs';
+import { eachOf } from '../mqtt-connection.mjs';
+import { registration } from '../rpc-client.mjs';
+import { audit, storedInFile } from './audit.mjs';
+import { watchLedger } from './ledger.mjs';
+import { createHttpClient } from './rpc-reporter.mjs';
+import { withSite } from './site.mjs';
+
+/** @typedef {Omit<import('./loads/reporters.mjs').Group, 'devices'> & { count: number }} GroupPlan devices to be */
+/** @typedef {Awaited<ReturnType<typeof import('./loads/reporters.mjs').run>>} Reported */
+
+/**
+ * @template T
+ * @typedef {object} TrialOptions
+ * @property {import('./site.mjs').SiteOptions} [site]
+ * @property {GroupPlan[]} load the devices that the fault is about
+ * @property {GroupPlan[]} [others] devices that it is not about; their process does nothing else
+ * @property {number} [drainMs] how long the devices wait for their last answers; 20,000 unless told
+ * @property {(stage: Stage) => Promise<T>} happen the fault
+ * @property {(site: import('./site.mjs').Site) => Iterable<import('./audit.mjs').StoredReading>
+ *   | Promise<Iterable<import('./audit.mjs').StoredReading>>} [stored] read when the last hub is gone
+ *
+ * @typedef {object} Stage
+ * @property {import('./site.mjs').Site} site
+ * @property {(count: number) => Promise<import('../mqtt-connection.mjs').Device[]>} register more devices
+ */
+
+/**
+ * @template T
+ * @typedef {object} Trial
+ * @property {import('./audit.mjs').Audit} audit
+ * @property {{ readings: number, offBalance: number, last: import('./ledger.mjs').Accounts | undefined }} ledger
+ * @property {number} peakRss
+ * @property {Reported} load
+ * @property {Reported | undefined} others
+ * @property {T} happened
+ */
+
+/**
+ * @template T
+ * @param {TrialOptions<T>} options
+ * @returns {Promise<Trial<T>>}
+ */
+export const trial = ({ site: options = {}, load, others, drainMs = 20_000, happen, stored }) =>
+  withSite(options, async (site) => {
+    const register = (/** @type {number} */ count) => registerDevices(site, count);
+    const start = async (/** @type {GroupPlan[]} */ plans) => {
+      const groups = [];
+      for (const { count, ...plan } of plans)
+        groups.push({ ...plan, devices: await register(count) });
+      const { url, mqttPort: port } = site.hub;
+      const apart = startApart('../torture/loads/reporters', { url, port, groups, drainMs });
+      await apart.ready;
+      return apart;
+    };
+    const bystanders = others && (await start(others));
+    const crowd = await start(load);
+    const ledger = watchLedger(site);
+    const happened = await happen({ site, register });
+    const [loadReported, othersReported] = /** @type {[Reported, Reported | undefined]} */ (
+      await Promise.all([crowd.stop(), bystanders?.stop()])
+    );
+    const books = await ledger.stop();
+    await site.kill();
+    const journals = [loadReported, othersReported].flatMap(
+      (reported) => reported?.groups.flatMap((group) => group.journals) ?? [],
+    );
+    const rows = stored ? await stored(site) : storedInFile(site.dataDir);
+    return {
+      audit: audit(journals, rows),
+      ledger: books,
+      peakRss: site.peakRss(),
+      load: withoutJournals(loadReported),
+      others: othersReported && withoutJournals(othersReported),
+      happened,
+    };
+  });
+
+/** Journals are long and have been read. @param {Reported} reported @returns {Reported} */
+const withoutJournals = ({ since, groups }) => ({
+  since,
+  groups: groups.map((group) => ({ ...group, journals: [] })),
+});
+
+/** @param {import('./site.mjs').Site} site @param {number} count */
+async function registerDevices({ hub }, count) {
+  const client = createHttpClient(hub.url, hub.registrationKey);
+  return eachOf(Array.from({ length: count }), 20, async () => {
+    const { device_id: id, api_key: key } = await client.call('device.register', registration);
+    return { id, key };
+  });
+}
+
+/** The highest p99 of any group. @param {Reported} reported */
+export const worstP99 = ({ groups }) => Math.max(...groups.map(({ ack }) => ack.p99));
+
+/** How often a cause of trouble was met, in all groups. @param {Reported} reported @param {string} cause */
+export const troublesOf = ({ groups }, cause) =>
+  groups.reduce((sum, { troubles }) => sum + (troubles[cause] ?? 0), 0);
+
+/**
+ * Milliseconds from a moment to the first acknowledgement after it, to a tenth of a second; undefined if none came.
+ * @param {Reported} reported @param {number} moment milliseconds since the epoch
+ */
+export function firstAcknowledgementAfter({ since, groups }, moment) {
+  const from = Math.ceil((moment - since) / 100);
+  const columns = Math.max(...groups.map(({ acknowledged }) => acknowledged.length));
+  for (let column = Math.max(0, from); column < columns; column++)
+    if (groups.some(({ acknowledged }) => (acknowledged[column] ?? 0) > 0))
+      return since + (column + 1) * 100 - moment;
+  return undefined;
+}
