@@ -273,6 +273,75 @@ export function telemetryStoreContract(
       assert.deepEqual(await rawPoints({ device_ids: ['d'] }), [[[2, 'now text', 1]], [[1, 1, 1]]]);
     });
 
+    it('forgets readings that are too old, per measurement type and for all others', async () => {
+      const hour = 3_600_000;
+      const types = ['short', 'long', 'other', '__proto__'];
+      for (let i = 0; i < 10; i++)
+        await store.write(
+          types.map((measurement_type) => reading(i * hour, i, { measurement_type })),
+        );
+      await store.expire({ all: 3 * hour, by_type: { short: 5 * hour, long: 0 } });
+      const check = async (): Promise<void> => {
+        const { series } = await store.query(question({ end: 100 * hour }));
+        assert.deepEqual(
+          series.map(({ measurement_type, points }) => [measurement_type, points[0]?.timestamp]),
+          [
+            ['__proto__', 3 * hour],
+            ['long', 0],
+            ['other', 3 * hour],
+            ['short', 5 * hour],
+          ],
+        );
+        for (const aggregation of ['count', 'sum'] as const)
+          for (const interval of [{}, { interval: '1d' }])
+            assert.deepEqual(
+              (await store.query(question({ end: 100 * hour, aggregation, ...interval }))).series
+                .flatMap(({ points }) => points)
+                .map(({ value }) => value),
+              aggregation === 'count' ? [7, 10, 7, 5] : [42, 45, 42, 35],
+            );
+      };
+      await check();
+      await reopen();
+      await check();
+      await store.expire({ by_type: { other: 10 * hour } });
+      assert.deepEqual(
+        (await store.query(question({ end: 100 * hour }))).series.map((one) => one.points.length),
+        [7, 10, 5],
+      );
+    });
+
+    it('keeps newest readings that are young enough, and forgets those that are not', async () => {
+      await store.write([reading(1_000, 1), reading(1, 2, { sensor_id: 's' })]);
+      await store.expire({ all: 1_000, by_type: {} });
+      const check = (): void =>
+        assert.deepEqual(
+          store.latest().map(({ timestamp, value }) => [timestamp, value]),
+          [[1_000, 1]],
+        );
+      check();
+      await reopen();
+      check();
+      await store.expire({ all: 1_001, by_type: {} });
+      assert.deepEqual(store.latest(), []);
+      await store.write([reading(5, 50)]);
+      assert.deepEqual(await rawPoints(), [[[5, 50, 1]]]);
+      assert.deepEqual(store.latest()[0]?.value, 50);
+    });
+
+    it('goes on taking readings while old ones are forgotten', async () => {
+      await store.write(Array.from({ length: 5_000 }, (_, i) => reading(i, i)));
+      const [, ...results] = await Promise.all([
+        store.expire({ all: 4_000, by_type: {} }),
+        ...Array.from({ length: 20 }, (_, i) => store.write([reading(10_000 + i, i)])),
+      ]);
+      assert.equal(
+        results.reduce((sum, { stored }) => sum + stored, 0),
+        20,
+      );
+      assert.equal((await rawPoints())[0]?.length, 1_020);
+    });
+
     it('refuses to average text with -32602 that names the series', async () => {
       await store.write([reading(1, 'warm')]);
       await assert.rejects(store.query(question({ aggregation: 'avg' })), {

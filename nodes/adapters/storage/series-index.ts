@@ -17,6 +17,8 @@ export interface Series {
 export interface SeriesIndex {
   size(): number;
   all(): Iterable<Series>;
+  /** Whether a series has not been deleted. */
+  has(series: Series): boolean;
   find(reading: Reading): Series | undefined;
   /** Makes a series for a reading that has none. */
   create(reading: Reading): Series;
@@ -48,6 +50,7 @@ export function createSeriesIndex(nextId: number): SeriesIndex {
   return {
     size: () => byId.size,
     all: () => byId.values(),
+    has: (series) => byId.get(series.id) === series,
     find: ({ device_id, sensor_id, measurement_type }) =>
       byKey
         .get(device_id)

@@ -22,3 +22,7 @@ export function expiryTimes({ days, by_type }: Retention, now: number): ExpiryTi
 /** Whether anything is ever forgotten. */
 export const forgets = ({ days, by_type }: Retention): boolean =>
   days !== undefined || Object.keys(by_type).length > 0;
+
+/** Before which time readings of a measurement type are forgotten; undefined: never. */
+export const expiryOf = ({ all, by_type }: ExpiryTimes, type: string): number | undefined =>
+  Object.hasOwn(by_type, type) ? by_type[type] : all;

@@ -1,6 +1,7 @@
 import type { Log } from '../../../core/log.ts';
-import type { TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
+import type { ExpiryTimes, TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
 import type { Reading, ValueType } from '../../../core/telemetry/types.ts';
+import { expiryOf } from '../../../core/telemetry/retention.ts';
 import { createGroupQueue } from '../group-queue.ts';
 import { packCommit } from './pack-commit.ts';
 import { transferOfReadings, unpackPoints, unpackQuality, unpackValue } from '../packing.ts';
@@ -38,9 +39,13 @@ export interface SqliteTelemetryOptions extends Partial<SqliteTelemetryTuning> {
   startThread?: StartThread;
 }
 
-type WriterTask = { readings: readonly Reading[] } | { removeDevice: string };
+/** Readings to write, or work that must not run together with a commit. */
+type WriterTask = { readings: readonly Reading[] } | { work: () => Promise<void> };
 
 const nothingDone: WriteResult = { stored: 0, rejected: [] };
+
+/** Series whose old readings are deleted together. */
+const expiryGroup = 1_000;
 
 /**
  * A telemetry store in one SQLite file. One thread writes: calls that come while a commit is under way share the next
@@ -98,29 +103,28 @@ export async function createSqliteTelemetryStore(
       throw error;
     }
   };
-  const commitRemoval = async (deviceId: string): Promise<WriteResult[]> => {
-    const series = index.ofDevice(deviceId);
-    if (series.length > 0)
-      await writer.call(
-        'remove',
-        series.map(({ id }) => id),
-      );
+  const removeSeries = async (series: readonly Series[]): Promise<void> => {
+    if (series.length === 0) return;
+    await writer.call(
+      'remove',
+      series.map(({ id }) => id),
+    );
     for (const one of series) index.delete(one);
+  };
+  const runTasks = async (tasks: readonly WriterTask[]): Promise<WriteResult[]> => {
+    const [first] = tasks;
+    if (!first || !('work' in first))
+      return commitWrites(tasks.flatMap((task) => ('readings' in task ? [task.readings] : [])));
+    await first.work();
     return [nothingDone];
   };
   const queue = createGroupQueue<WriterTask, WriteResult>({
     maxGroup: maxCommitReadings,
     maxWaiting: maxWaitingReadings,
-    alone: (task) => 'removeDevice' in task,
+    alone: (task) => 'work' in task,
     async commit(tasks) {
       try {
-        const [first] = tasks;
-        const results =
-          first && 'removeDevice' in first
-            ? await commitRemoval(first.removeDevice)
-            : await commitWrites(
-                tasks.flatMap((task) => ('readings' in task ? [task.readings] : [])),
-              );
+        const results = await runTasks(tasks);
         lastFailure = undefined;
         return results;
       } catch (error) {
@@ -131,6 +135,33 @@ export async function createSqliteTelemetryStore(
       }
     },
   });
+
+  const betweenCommits = async (work: () => Promise<void>): Promise<void> => {
+    await queue.add({ work }, 1);
+  };
+
+  /** One part of the readings that are too old; a series that has no others goes with its last part. */
+  const expirePart = async (series: readonly [Series, number][]): Promise<boolean> => {
+    const expiries = series.map(([{ id }, before]) => ({ series: id, before }));
+    if (await writer.call('expire', expiries)) return true;
+    const empty = series.filter(([{ latest }, before]) => !latest || latest.timestamp < before);
+    await removeSeries(empty.map(([one]) => one));
+    return false;
+  };
+  const expire = async (times: ExpiryTimes): Promise<void> => {
+    const series = [...index.all()].flatMap((one): [Series, number][] => {
+      const before = expiryOf(times, one.measurement_type);
+      return before === undefined ? [] : [[one, before]];
+    });
+    for (let first = 0; first < series.length; first += expiryGroup) {
+      let left = true;
+      while (left)
+        await betweenCommits(async () => {
+          const group = series.slice(first, first + expiryGroup);
+          left = await expirePart(group.filter(([one]) => index.has(one)));
+        });
+    }
+  };
 
   let readings = 0;
   let closing: Promise<void> | undefined;
@@ -151,9 +182,8 @@ export async function createSqliteTelemetryStore(
       [...(deviceIds ? index.of(deviceIds) : index.all())].flatMap((series) =>
         series.latest ? [{ ...seriesInfo(series), ...series.latest }] : [],
       ),
-    async removeDevice(deviceId) {
-      await queue.add({ removeDevice: deviceId }, 1);
-    },
+    removeDevice: (deviceId) => betweenCommits(() => removeSeries(index.ofDevice(deviceId))),
+    expire,
     async health() {
       let problem = lastFailure ?? reader.failure()?.message;
       try {

@@ -2,6 +2,7 @@ import {
   createTelemetryFile,
   type LoadedSeries,
   type ReadingsCommit,
+  type SeriesExpiry,
   type TelemetryFile,
 } from './telemetry-file.ts';
 import { serveCalls } from '../worker-port.ts';
@@ -14,6 +15,8 @@ export type WriterOperations = {
   };
   commit: { request: ReadingsCommit; answer: undefined };
   remove: { request: number[]; answer: undefined };
+  /** Deletes a part of what is too old; answers whether something of it is left. */
+  expire: { request: SeriesExpiry[]; answer: boolean };
   /** `problem` is what the upkeep of the file failed with last. */
   state: { request: undefined; answer: { readings: number; problem?: string } };
   close: { request: undefined; answer: undefined };
@@ -69,6 +72,7 @@ serveCalls<WriterOperations>({
     setImmediate(sweep);
     return { value: undefined };
   },
+  expire: (expiries) => ({ value: file().expire(expiries) }),
   state: () => ({
     value: { readings: file().count(), ...(problem !== undefined && { problem }) },
   }),

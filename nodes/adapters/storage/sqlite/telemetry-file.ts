@@ -3,8 +3,17 @@ import { inTransaction, openForWriting } from '../open-database.ts';
 import type { PackedReadings } from '../packing.ts';
 import { telemetryFile, type LatestRow, type SeriesRow } from './sqlite-schema.ts';
 
-/** Rows deleted in one transaction, so that removing a large device never holds writes up for long. */
-const sweepRows = 50_000;
+/** Rows deleted in one transaction, so that forgetting many never holds writes up for long. */
+const sweepRows = 20_000;
+
+/** Later than any reading. */
+const endOfTime = Number.MAX_SAFE_INTEGER;
+
+/** Which readings of a series are too old: those before a time in milliseconds since the epoch. */
+export interface SeriesExpiry {
+  series: number;
+  before: number;
+}
 
 /** What one commit writes. */
 export interface ReadingsCommit {
@@ -30,6 +39,8 @@ export interface TelemetryFile {
   remove(series: readonly number[]): void;
   /** Deletes a part of what removed series left behind; false when nothing is left. */
   sweep(): boolean;
+  /** Deletes a part of what is too old; false when nothing of it is left. */
+  expire(expiries: readonly SeriesExpiry[]): boolean;
   /** Brings what is in `hot` to its place in `readings`. */
   move(): void;
   hotRows(): number;
@@ -100,6 +111,10 @@ export function createTelemetryFile(path: string): TelemetryFile {
       remover.remove(series);
     },
     sweep: () => remover.sweep(),
+    expire(expiries) {
+      move();
+      return remover.expire(expiries);
+    },
     move,
     hotRows: () => hotRows,
     count: () => Number(counted.get()?.['readings']) + hotRows,
@@ -127,6 +142,7 @@ function createMover(db: DatabaseSync): (hotRows: number) => void {
 function createRemover(db: DatabaseSync): {
   remove(series: readonly number[]): void;
   sweep(): boolean;
+  expire(expiries: readonly SeriesExpiry[]): boolean;
 } {
   const forget = db.prepare('DELETE FROM series WHERE id = ?');
   const mark = db.prepare('INSERT OR IGNORE INTO removed VALUES (?)');
@@ -134,9 +150,13 @@ function createRemover(db: DatabaseSync): {
   const pending = db.prepare('SELECT series FROM removed LIMIT 1');
   const subtract = db.prepare('UPDATE counters SET readings = readings - ?');
   const deletePart = db.prepare(`
-    DELETE FROM readings WHERE series = :series AND timestamp <= coalesce(
-      (SELECT timestamp FROM readings WHERE series = :series ORDER BY timestamp LIMIT 1 OFFSET ${sweepRows - 1}),
-      (SELECT max(timestamp) FROM readings WHERE series = :series))`);
+    DELETE FROM readings WHERE series = :series AND timestamp < :before AND timestamp <= coalesce(
+      (SELECT timestamp FROM readings WHERE series = :series ORDER BY timestamp LIMIT 1 OFFSET :rows - 1), :before)`);
+  const deleteBefore = (series: number, before: number, rows: number): number => {
+    const deleted = Number(deletePart.run({ series, before, rows }).changes);
+    if (deleted > 0) subtract.run(deleted);
+    return deleted;
+  };
 
   return {
     remove: (series) =>
@@ -150,11 +170,19 @@ function createRemover(db: DatabaseSync): {
       const series = pending.get()?.['series'];
       if (typeof series !== 'number') return false;
       inTransaction(db, () => {
-        const deleted = Number(deletePart.run({ series }).changes);
-        subtract.run(deleted);
-        if (deleted < sweepRows) unmark.run(series);
+        if (deleteBefore(series, endOfTime, sweepRows) < sweepRows) unmark.run(series);
       });
       return true;
+    },
+    expire(expiries) {
+      let room = sweepRows;
+      inTransaction(db, () => {
+        for (const { series, before } of expiries) {
+          room -= deleteBefore(series, before, room);
+          if (room === 0) return;
+        }
+      });
+      return room === 0;
     },
   };
 }
