@@ -16,9 +16,10 @@ import { fates, numberOf, valueOf } from './journal.mjs';
 
 /** @typedef {{ device_id: string, timestamp: number, value: unknown }} StoredReading */
 
-/** The readings in the file of the embedded store, whose hub does not run. @param {string} dataDir */
-export function* storedInFile(dataDir) {
-  const db = new DatabaseSync(join(dataDir, 'telemetry.db'));
+/** The readings in the file of the embedded store. @param {{ dataDir: string, runs: () => boolean }} site */
+export function* storedInFile({ dataDir, runs }) {
+  // After a kill, only who may write can read what the write-ahead log holds.
+  const db = new DatabaseSync(join(dataDir, 'telemetry.db'), { readOnly: runs() });
   try {
     const rows = db.prepare(`
       SELECT device_id, timestamp, number AS value FROM series JOIN (

@@ -9,9 +9,10 @@ import { toMarkdown, write, writePage } from './report.mjs';
  * @typedef {object} FaultOptions
  * @property {boolean} quick a form that takes seconds
  * @property {(text: string) => void} log progress
+ * @property {import('./site.mjs').Site} [site] a hub that runs already, for a fault that needs none of its own
  */
 
-const faults = ['kill'];
+const faults = ['kill', 'store-stall', 'disk-full', 'redeploy', 'sigterm'];
 
 const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick] [--write]
   --quick  a form of each fault that takes seconds
@@ -42,6 +43,9 @@ for (const name of wanted) {
     runs.push({ name, outcome });
     for (const { promise, kept, found } of outcome.promises)
       log(`${kept ? 'kept  ' : 'BROKEN'}  ${promise}: ${found}`);
+    for (const { transport, troubles } of outcome.figures.load.groups)
+      if (Object.keys(troubles).length > 0)
+        log(`${transport} devices met ${JSON.stringify(troubles)}`);
     if (outcome.promises.some(({ kept }) => !kept)) process.exitCode = 1;
     if (values.write) write(name, about, outcome, here);
   } catch (error) {

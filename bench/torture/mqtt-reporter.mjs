@@ -57,6 +57,11 @@ export function createMqttReporter(options) {
     });
     socket?.write(burst);
   };
+  /** Ends the connection of its own will. */
+  const leave = () => {
+    connected = false;
+    socket?.destroy();
+  };
   const openIds = () => [...inFlight.keys()].filter((id) => inFlight[id] >= 0);
 
   const onConnack = (/** @type {any} */ packet) => {
@@ -77,7 +82,7 @@ export function createMqttReporter(options) {
     if (reasonCode >= 0x80 && !refusedForGood.has(reasonCode)) {
       // Sent again by the next connection, as a device would that got no answer.
       tell.trouble(`not stored: 0x${reasonCode.toString(16)}`);
-      socket?.destroy();
+      leave();
       return;
     }
     inFlight[id] = -1;
@@ -139,7 +144,7 @@ export function createMqttReporter(options) {
       if (!connected || !openIds().some((id) => sentAt[id] < oldest)) return;
       tell.trouble('no answer');
       for (const id of openIds()) sentAt[id] = performance.now();
-      socket?.destroy();
+      leave();
     },
     end() {
       ended = true;

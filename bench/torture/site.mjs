@@ -22,10 +22,13 @@ import { usage } from '../machine.mjs';
  * @property {Hub} hub the one that runs, or ran last; its `url` and `mqttPort` are the same for all
  * @property {() => Promise<number>} start the next one; milliseconds until it was ready
  * @property {() => Promise<void>} kill SIGKILL
- * @property {() => Promise<number | null>} stop SIGTERM; the exit code
+ * @property {() => Promise<number | null>} stop SIGTERM; the exit code, null if it had to be killed
  * @property {() => boolean} runs
  * @property {() => number} peakRss bytes, of all hubs so far
  */
+
+/** What nobody waits longer for. */
+const stopMs = 40_000;
 
 const root = join(import.meta.dirname, '../..');
 
@@ -38,12 +41,13 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
   process.once(signal, () => process.exit(1));
 
 /**
- * Starts a hub for as long as `work` takes.
+ * Starts a hub for as long as `work` takes; a site that runs already is used and left as it is.
  * @template T
- * @param {SiteOptions} options @param {(site: Site) => Promise<T>} work
+ * @param {SiteOptions | Site} options @param {(site: Site) => Promise<T>} work
  * @returns {Promise<T>}
  */
 export async function withSite(options, work) {
+  if ('start' in options) return work(options);
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'llm-iot-torture-')));
   const site = await createSite(dataDir, options);
   try {
@@ -93,8 +97,10 @@ async function createSite(dataDir, { flow, env }) {
     async stop() {
       note();
       const watch = setInterval(note, 50);
+      const patience = setTimeout(() => process.kill(site.hub.pid, 'SIGKILL'), stopMs);
       const code = await site.hub.stop();
       clearInterval(watch);
+      clearTimeout(patience);
       running.delete(site.hub.pid);
       return code;
     },

@@ -3,6 +3,7 @@ import { startApart } from '../apart.mjs';
 import { eachOf } from '../mqtt-connection.mjs';
 import { registration } from '../rpc-client.mjs';
 import { audit, storedInFile } from './audit.mjs';
+import { watchCalls } from './calls.mjs';
 import { watchLedger } from './ledger.mjs';
 import { createHttpClient } from './rpc-reporter.mjs';
 import { withSite } from './site.mjs';
@@ -13,8 +14,8 @@ import { withSite } from './site.mjs';
 /**
  * @template T
  * @typedef {object} TrialOptions
- * @property {import('./site.mjs').SiteOptions} [site]
- * @property {GroupPlan[]} load the devices that the fault is about
+ * @property {import('./site.mjs').SiteOptions | import('./site.mjs').Site} [site] one that runs already is left running
+ * @property {GroupPlan[]} [load] the devices that the fault is about
  * @property {GroupPlan[]} [others] devices that it is not about; their process does nothing else
  * @property {number} [drainMs] how long the devices wait for their last answers; 20,000 unless told
  * @property {(stage: Stage) => Promise<T>} happen the fault
@@ -24,6 +25,7 @@ import { withSite } from './site.mjs';
  * @typedef {object} Stage
  * @property {import('./site.mjs').Site} site
  * @property {(count: number) => Promise<import('../mqtt-connection.mjs').Device[]>} register more devices
+ * @property {(journals: readonly import('./journal.mjs').Journal[]) => void} keep what else was sent
  */
 
 /**
@@ -31,6 +33,7 @@ import { withSite } from './site.mjs';
  * @typedef {object} Trial
  * @property {import('./audit.mjs').Audit} audit
  * @property {{ readings: number, offBalance: number, last: import('./ledger.mjs').Accounts | undefined }} ledger
+ * @property {{ figures: import('../figures.mjs').Figures, unanswered: number }} calls of `rpc.methods` meanwhile
  * @property {number} peakRss
  * @property {Reported} load
  * @property {Reported | undefined} others
@@ -55,27 +58,34 @@ export const trial = ({ site: options = {}, load, others, drainMs = 20_000, happ
       return apart;
     };
     const bystanders = others && (await start(others));
-    const crowd = await start(load);
+    const crowd = load && (await start(load));
     const ledger = watchLedger(site);
-    const happened = await happen({ site, register });
-    const [loadReported, othersReported] = /** @type {[Reported, Reported | undefined]} */ (
-      await Promise.all([crowd.stop(), bystanders?.stop()])
+    /** @type {import('./journal.mjs').Journal[]} */
+    const journals = [];
+    const calls = watchCalls(site);
+    const happened = await happen({ site, register, keep: (more) => void journals.push(...more) });
+    const [loadReported, othersReported] = /** @type {[Reported | undefined, Reported | undefined]} */ (
+      await Promise.all([crowd?.stop(), bystanders?.stop()])
     );
+    const callTimes = await calls.stop();
     const books = await ledger.stop();
-    await site.kill();
-    const journals = [loadReported, othersReported].flatMap(
-      (reported) => reported?.groups.flatMap((group) => group.journals) ?? [],
-    );
-    const rows = stored ? await stored(site) : storedInFile(site.dataDir);
+    if (!('start' in options)) await site.kill();
+    for (const reported of [loadReported, othersReported])
+      journals.push(...(reported?.groups.flatMap((group) => group.journals) ?? []));
+    const rows = stored ? await stored(site) : storedInFile(site);
     return {
       audit: audit(journals, rows),
       ledger: books,
+      calls: callTimes,
       peakRss: site.peakRss(),
-      load: withoutJournals(loadReported),
+      load: loadReported ? withoutJournals(loadReported) : noReports,
       others: othersReported && withoutJournals(othersReported),
       happened,
     };
   });
+
+/** @type {Reported} */
+const noReports = { since: 0, groups: [] };
 
 /** Journals are long and have been read. @param {Reported} reported @returns {Reported} */
 const withoutJournals = ({ since, groups }) => ({
