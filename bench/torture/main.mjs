@@ -12,7 +12,18 @@ import { toMarkdown, write, writePage } from './report.mjs';
  * @property {import('./site.mjs').Site} [site] a hub that runs already, for a fault that needs none of its own
  */
 
-const faults = ['kill', 'store-stall', 'disk-full', 'redeploy', 'sigterm'];
+const faults = [
+  'kill',
+  'store-stall',
+  'disk-full',
+  'redeploy',
+  'sigterm',
+  'frozen-subscriber',
+  'duplicate-ids',
+  'big-publish',
+  'reconnect',
+  'clock',
+];
 
 const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick] [--write]
   --quick  a form of each fault that takes seconds

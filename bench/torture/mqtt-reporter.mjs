@@ -72,6 +72,7 @@ export function createMqttReporter(options) {
     }
     connected = true;
     tell.connected(packet.sessionPresent);
+    if (keepSession && !packet.sessionPresent) socket?.write(subscribePacket());
     const ids = openIds();
     if (ids.length > 0) write(ids, true);
     tell.roomy();
@@ -118,6 +119,16 @@ export function createMqttReporter(options) {
     });
     socket = opened;
   };
+  /** As devices do that take commands; without it there is little to keep in a session. */
+  const subscribePacket = () =>
+    mqttPacket.generate(
+      {
+        cmd: 'subscribe',
+        messageId: window + 1,
+        subscriptions: [{ topic: `llm-iot/devices/${device.id}/command/request`, qos: 1 }],
+      },
+      { protocolVersion: version },
+    );
   const connectPacket = () =>
     mqttPacket.generate({
       cmd: 'connect',

@@ -8,7 +8,10 @@ import { watchLedger } from './ledger.mjs';
 import { createHttpClient } from './rpc-reporter.mjs';
 import { withSite } from './site.mjs';
 
-/** @typedef {Omit<import('./loads/reporters.mjs').Group, 'devices'> & { count: number }} GroupPlan devices to be */
+/**
+ * Devices to be; `heartbeat` is how often each has to give a sign of life, in seconds (3,600 unless told).
+ * @typedef {Omit<import('./loads/reporters.mjs').Group, 'devices'> & { count: number, heartbeat?: number }} GroupPlan
+ */
 /** @typedef {Awaited<ReturnType<typeof import('./loads/reporters.mjs').run>>} Reported */
 
 /**
@@ -24,7 +27,8 @@ import { withSite } from './site.mjs';
  *
  * @typedef {object} Stage
  * @property {import('./site.mjs').Site} site
- * @property {(count: number) => Promise<import('../mqtt-connection.mjs').Device[]>} register more devices
+ * @property {(count: number, heartbeat?: number) => Promise<import('../mqtt-connection.mjs').Device[]>} register more
+ *   devices
  * @property {(journals: readonly import('./journal.mjs').Journal[]) => void} keep what else was sent
  */
 
@@ -47,11 +51,12 @@ import { withSite } from './site.mjs';
  */
 export const trial = ({ site: options = {}, load, others, drainMs = 20_000, happen, stored }) =>
   withSite(options, async (site) => {
-    const register = (/** @type {number} */ count) => registerDevices(site, count);
+    const register = (/** @type {number} */ count, /** @type {number} */ heartbeat = 3_600) =>
+      registerDevices(site, count, heartbeat);
     const start = async (/** @type {GroupPlan[]} */ plans) => {
       const groups = [];
-      for (const { count, ...plan } of plans)
-        groups.push({ ...plan, devices: await register(count) });
+      for (const { count, heartbeat, ...plan } of plans)
+        groups.push({ ...plan, devices: await register(count, heartbeat) });
       const { url, mqttPort: port } = site.hub;
       const apart = startApart('../torture/loads/reporters', { url, port, groups, drainMs });
       await apart.ready;
@@ -93,11 +98,12 @@ const withoutJournals = ({ since, groups }) => ({
   groups: groups.map((group) => ({ ...group, journals: [] })),
 });
 
-/** @param {import('./site.mjs').Site} site @param {number} count */
-async function registerDevices({ hub }, count) {
+/** @param {import('./site.mjs').Site} site @param {number} count @param {number} heartbeat seconds */
+async function registerDevices({ hub }, count, heartbeat) {
   const client = createHttpClient(hub.url, hub.registrationKey);
+  const params = { ...registration, heartbeat_interval: heartbeat };
   return eachOf(Array.from({ length: count }), 20, async () => {
-    const { device_id: id, api_key: key } = await client.call('device.register', registration);
+    const { device_id: id, api_key: key } = await client.call('device.register', params);
     return { id, key };
   });
 }

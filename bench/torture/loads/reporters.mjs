@@ -25,8 +25,8 @@ const columnMs = 100;
  * @property {string} transport
  * @property {import('../../figures.mjs').Figures} ack
  * @property {Record<string, number>} troubles how often, by cause
- * @property {number} connections made
- * @property {number} resumed of them, to a session that was kept
+ * @property {number[]} connectedAt when each connection was accepted, in milliseconds since the beginning
+ * @property {number} resumed of these connections, to a session that was kept
  * @property {number[]} acknowledged readings in each tenth of a second
  * @property {import('../journal.mjs').Journal[]} journals
  */
@@ -64,7 +64,8 @@ function startGroup(group, { url, port, begin }) {
   const troubles = {};
   /** @type {number[]} */
   const acknowledged = [];
-  let connections = 0;
+  /** @type {number[]} */
+  const connectedAt = [];
   let resumed = 0;
   let reported = 0;
   let stopped = false;
@@ -91,7 +92,7 @@ function startGroup(group, { url, port, begin }) {
         troubles[cause] = (troubles[cause] ?? 0) + 1;
       },
       connected(/** @type {boolean} */ sessionPresent) {
-        connections += 1;
+        connectedAt.push(performance.now() - begin);
         if (sessionPresent) resumed += 1;
       },
       roomy() {
@@ -143,7 +144,7 @@ function startGroup(group, { url, port, begin }) {
         transport,
         ack: times.figures(),
         troubles,
-        connections,
+        connectedAt,
         resumed,
         acknowledged: Array.from(acknowledged, (readings = 0) => readings),
         journals: members.map(({ journal }) => journal.close()),
