@@ -23,6 +23,9 @@ const faults = [
   'big-publish',
   'reconnect',
   'clock',
+  'qos0-flood',
+  'slow-function',
+  'stalled-reader',
 ];
 
 const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick] [--write]
