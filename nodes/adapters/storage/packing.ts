@@ -45,6 +45,26 @@ export function packReadings(
   return packed;
 }
 
+/** The readings of a pack, each with the id of its series. */
+export function* unpackReadings(
+  { series, timestamp, number, quality, text }: PackedReadings,
+  typeOf: (series: number) => ValueType | undefined,
+): Generator<{ id: number; timestamp: number; value: ReadingValue; quality: Quality }> {
+  let nextText = 0;
+  for (let i = 0; i < series.length; i++) {
+    const id = series[i] as number;
+    const value = number[i] as number;
+    yield {
+      id,
+      timestamp: timestamp[i] as number,
+      value: Number.isNaN(value)
+        ? (text[nextText++] as string)
+        : unpackValue(typeOf(id) ?? 'number', value, undefined),
+      quality: unpackQuality(quality[i] as number),
+    };
+  }
+}
+
 export const transferOfReadings = (packed: PackedReadings): Transferable[] => [
   packed.series.buffer,
   packed.timestamp.buffer,

@@ -11,8 +11,11 @@ export interface PlacedReadings {
   changed: Series[];
   /** What each call is told once the commit is durable. */
   results: WriteResult[];
-  /** The commit is durable: its readings may be the newest of their series now. */
-  applied(): void;
+  /**
+   * The commit is durable: its readings may be the newest of their series now.
+   * @param refused why accepted readings were not stored after all, by their position in `accepted`
+   */
+  applied(refused?: ReadonlyMap<number, string>): void;
   /** The commit failed: the series it brought are forgotten again. */
   undo(): void;
 }
@@ -26,7 +29,6 @@ export function placeReadings(
   const owners: Series[] = [];
   const created: Series[] = [];
   const unitsBefore = new Map<Series, string | undefined>();
-  const newest = new Map<Series, Reading>();
 
   const place = (reading: Reading): string | undefined => {
     const known = index.find(reading);
@@ -40,8 +42,6 @@ export function placeReadings(
     }
     accepted.push(reading);
     owners.push(series);
-    const before = newest.get(series);
-    if (!before || reading.timestamp >= before.timestamp) newest.set(series, reading);
     return undefined;
   };
   const results = writes.map((readings) => {
@@ -58,15 +58,45 @@ export function placeReadings(
     owners,
     changed: [...new Set([...created, ...unitsBefore.keys()])],
     results,
-    applied() {
+    applied(refused) {
+      const newest = new Map<Series, Reading>();
+      for (const [position, series] of owners.entries()) {
+        const reading = accepted[position] as Reading;
+        if (refused?.has(position)) continue;
+        const before = newest.get(series);
+        if (!before || reading.timestamp >= before.timestamp) newest.set(series, reading);
+      }
       for (const [series, { timestamp, value, quality = 'good' }] of newest) {
         const before = series.latest?.timestamp ?? -Infinity;
         if (timestamp >= before) series.latest = { timestamp, value, quality };
       }
+      if (!refused || refused.size === 0) return;
+      for (const series of created) if (!newest.has(series)) index.delete(series);
+      reject(writes, results, refused);
     },
     undo() {
       for (const [series, unit] of unitsBefore) series.unit = unit;
       for (const series of created) index.delete(series);
     },
   };
+}
+
+/** Tells the calls of accepted readings that were refused after all. */
+function reject(
+  writes: readonly (readonly Reading[])[],
+  results: readonly WriteResult[],
+  refused: ReadonlyMap<number, string>,
+): void {
+  let position = 0;
+  for (const [call, readings] of writes.entries()) {
+    const { rejected } = results[call] as WriteResult;
+    const before = new Set(rejected.map(({ index }) => index));
+    for (const index of readings.keys()) {
+      if (before.has(index)) continue;
+      const reason = refused.get(position++);
+      if (reason !== undefined) rejected.push({ index, reason });
+    }
+    rejected.sort((a, b) => a.index - b.index);
+    (results[call] as WriteResult).stored = readings.length - rejected.length;
+  }
 }

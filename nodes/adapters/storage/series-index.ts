@@ -19,9 +19,11 @@ export interface SeriesIndex {
   all(): Iterable<Series>;
   /** Whether a series has not been deleted. */
   has(series: Series): boolean;
-  find(reading: Reading): Series | undefined;
+  find(key: SeriesKey): Series | undefined;
   /** Makes a series for a reading that has none. */
   create(reading: Reading): Series;
+  /** Makes a series that is known from elsewhere. */
+  add(info: SeriesInfo): Series;
   /** Takes in a series that has an id already. */
   load(series: Series): void;
   delete(series: Series): void;
@@ -44,6 +46,14 @@ export function createSeriesIndex(nextId: number): SeriesIndex {
     byId.set(series.id, series);
     if (sensor_id) upsert(bySensor, sensor_id, () => new Set<Series>()).add(series);
   };
+  const add = ({ device_id, sensor_id = '', measurement_type, unit, value_type }: SeriesInfo) => {
+    const series: Series = {
+      ...{ id: next++, device_id, sensor_id, measurement_type, value_type, unit },
+      latest: undefined,
+    };
+    insert(series);
+    return series;
+  };
   const ofDevice = (deviceId: string): Series[] =>
     [...(byKey.get(deviceId)?.values() ?? [])].flatMap((types) => [...types.values()]);
 
@@ -56,15 +66,8 @@ export function createSeriesIndex(nextId: number): SeriesIndex {
         .get(device_id)
         ?.get(sensor_id ?? '')
         ?.get(measurement_type),
-    create({ device_id, sensor_id = '', measurement_type, unit, value }) {
-      const value_type = typeof value as ValueType;
-      const series: Series = {
-        ...{ id: next++, device_id, sensor_id, measurement_type, value_type, unit },
-        latest: undefined,
-      };
-      insert(series);
-      return series;
-    },
+    create: (reading) => add({ ...reading, value_type: typeof reading.value as ValueType }),
+    add,
     load: insert,
     delete(series) {
       const { id, device_id, sensor_id, measurement_type } = series;
@@ -111,7 +114,10 @@ export function seriesInfo(series: Series): SeriesInfo {
 }
 
 /** Why a reading cannot be in its series; undefined if it can. */
-export function refusalOf(reading: Reading, series: Series | undefined): string | undefined {
+export function refusalOf(
+  reading: Reading,
+  series: Pick<Series, 'value_type'> | undefined,
+): string | undefined {
   const { value, timestamp, measurement_type } = reading;
   if (!Number.isSafeInteger(timestamp) || Math.abs(timestamp) > 8.64e15)
     return 'timestamp must be a whole number of milliseconds since the epoch';

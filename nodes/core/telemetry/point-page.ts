@@ -13,6 +13,8 @@ export interface PagePosition {
 export interface PointPage {
   /** The points of one series come next. */
   begin(series: number): void;
+  /** How many more points fit. */
+  room(): number;
   /** Asks for room for a point made of readings from `timestamp` on; false when the page is full. */
   reserve(timestamp: number): boolean;
   /** Puts in the point that room was given for. */
@@ -35,6 +37,7 @@ export function createPointPage(limit: number): PointPage {
       position = series;
       current = undefined;
     },
+    room: () => left,
     reserve(timestamp) {
       if (left === 0) {
         next ??= { series: position, timestamp };

@@ -1,0 +1,175 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { ErrorCode, RpcError } from '../../../core/rpc/errors.ts';
+import type { PackedReadings } from '../packing.ts';
+import { decodeBatch, encodeBatch } from './spool-batch.ts';
+import type { ScannedReadings, SpoolHead, SpoolLevel, WaitingChange } from './spool-types.ts';
+
+/** What a row takes besides its body, roughly. */
+const rowBytes = 64;
+/** Entries one scan looks through, so that a commit is never far away. */
+const scanEntries = 40;
+
+interface EntryRow {
+  id: number;
+  readings: number;
+  body: Uint8Array;
+}
+
+/** What waits, in the order it came. */
+export interface EntryTable {
+  /** @throws RpcError -32006 when the batches find no room */
+  append(batches: readonly PackedReadings[], at: number): void;
+  appendChange(change: WaitingChange, at: number): void;
+  changes(): { id: number; change: WaitingChange }[];
+  head(maxReadings: number): SpoolHead | undefined;
+  /** Forgets the entries up to this one. */
+  release(last: number): void;
+  scan(request: ScanRequest): ScannedReadings;
+  /** All readings of the entries after this one. */
+  after(id: number): Iterable<PackedReadings>;
+  level(): Omit<SpoolLevel, 'refused'>;
+  /** Counts anew what waits, after a commit was taken back. */
+  measure(): void;
+}
+
+export interface ScanRequest {
+  series: number[];
+  start: number;
+  end: number;
+  /** The entry after which to look. */
+  after: number;
+}
+
+export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable {
+  const insert = db.prepare('INSERT INTO entries VALUES (NULL, ?, ?, ?, ?, ?, ?)');
+  const rows = db.prepare('SELECT id, readings, body FROM entries WHERE id > ? ORDER BY id');
+  const changeRows = db.prepare('SELECT id, body FROM entries WHERE readings = 0 ORDER BY id');
+  const matching = db.prepare(
+    `SELECT id, body FROM entries WHERE id > ? AND readings > 0 AND last >= ? AND first < ?
+     ORDER BY id LIMIT ${scanEntries}`,
+  );
+  const remove = db.prepare('DELETE FROM entries WHERE id <= ?');
+  const sums = db.prepare(
+    `SELECT count(*) AS entries, coalesce(sum(readings), 0) AS readings, coalesce(sum(bytes), 0) AS bytes
+     FROM entries WHERE id <= ?`,
+  );
+  const first = db.prepare('SELECT arrived FROM entries ORDER BY id LIMIT 1');
+  const sequence = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'entries'");
+  const sumsTo = (id: number) =>
+    sums.get(id) as { entries: number; readings: number; bytes: number };
+  const measured = () => ({
+    ...sumsTo(Number.MAX_SAFE_INTEGER),
+    newest: Number(sequence.get()?.['seq'] ?? 0),
+  });
+  let level = measured();
+
+  const put = (body: Buffer, at: number, count: number, times: [number, number] | []): void => {
+    const bytes = body.length + rowBytes;
+    const [from = null, to = null] = times;
+    level.newest = Number(insert.run(at, count, bytes, from, to, body).lastInsertRowid);
+    level.entries += 1;
+    level.readings += count;
+    level.bytes += bytes;
+  };
+  const changeOf = (body: Uint8Array): WaitingChange =>
+    JSON.parse(Buffer.from(body).toString()) as WaitingChange;
+
+  return {
+    append(batches, at) {
+      const bodies = batches.map(encodeBatch);
+      const bytes = bodies.reduce((sum, body) => sum + body.length + rowBytes, 0);
+      if (level.bytes + bytes > maxBytes)
+        throw new RpcError(
+          ErrorCode.ResourceExhausted,
+          `the database of the store is away and the ${maxBytes} bytes for what waits for it are full; send again later`,
+          { waiting: level.readings, max_bytes: maxBytes, retryable: true },
+        );
+      for (const [i, { timestamp }] of batches.entries()) {
+        const body = bodies[i] as Buffer;
+        put(body, at, timestamp.length, timeRange(timestamp));
+      }
+    },
+    appendChange: (change, at) => put(Buffer.from(JSON.stringify(change)), at, 0, []),
+    changes: () =>
+      (changeRows.all() as unknown as EntryRow[]).map(({ id, body }) => ({
+        ...{ id, change: changeOf(body) },
+      })),
+    head(maxReadings) {
+      const batches: PackedReadings[] = [];
+      let count = 0;
+      let last: number | undefined;
+      for (const { id, readings, body } of rows.iterate(0) as Iterable<EntryRow>) {
+        if (readings === 0 && last === undefined)
+          return { batches, change: changeOf(body), last: id };
+        if (readings === 0 || (count > 0 && count + readings > maxReadings)) break;
+        batches.push(decodeBatch(body));
+        count += readings;
+        last = id;
+      }
+      return last === undefined ? undefined : { batches, last };
+    },
+    release(last) {
+      const { entries, readings, bytes } = sumsTo(last);
+      remove.run(last);
+      level.entries -= entries;
+      level.readings -= readings;
+      level.bytes -= bytes;
+    },
+    scan({ series, start, end, after }) {
+      const wanted = new Set(series);
+      const found = matching.all(after, start, end) as unknown as EntryRow[];
+      const batches = found.flatMap(({ body }) => {
+        const batch = pick(decodeBatch(body), wanted, start, end);
+        return batch.series.length > 0 ? [batch] : [];
+      });
+      const next = found[scanEntries - 1]?.id;
+      return { batches, ...(next !== undefined && { next }) };
+    },
+    *after(id) {
+      for (const { readings, body } of rows.iterate(id) as Iterable<EntryRow>)
+        if (readings > 0) yield decodeBatch(body);
+    },
+    level() {
+      const oldest = first.get()?.['arrived'];
+      return { ...level, ...(typeof oldest === 'number' && { oldest }) };
+    },
+    measure() {
+      level = measured();
+    },
+  };
+}
+
+function timeRange(times: Float64Array): [number, number] {
+  let [first, last] = [Infinity, -Infinity];
+  for (const time of times) {
+    if (time < first) first = time;
+    if (time > last) last = time;
+  }
+  return [first, last];
+}
+
+function pick(
+  { series, timestamp, number, quality, text }: PackedReadings,
+  wanted: ReadonlySet<number>,
+  start: number,
+  end: number,
+): PackedReadings {
+  const positions: number[] = [];
+  const texts: string[] = [];
+  let nextText = 0;
+  for (const [i, time] of timestamp.entries()) {
+    const isText = Number.isNaN(number[i]);
+    if (time >= start && time < end && wanted.has(series[i] as number)) {
+      positions.push(i);
+      if (isText) texts.push(text[nextText] as string);
+    }
+    if (isText) nextText += 1;
+  }
+  return {
+    series: Uint32Array.from(positions, (i) => series[i] as number),
+    timestamp: Float64Array.from(positions, (i) => timestamp[i] as number),
+    number: Float64Array.from(positions, (i) => number[i] as number),
+    quality: Uint8Array.from(positions, (i) => quality[i] as number),
+    text: texts,
+  };
+}

@@ -1,0 +1,121 @@
+import type { Clock } from '../../../core/clock.ts';
+import type { Reading } from '../../../core/telemetry/types.ts';
+import { packReadings, transferOfReadings, type PackedReadings } from '../packing.ts';
+import type { Series } from '../series-index.ts';
+import { createWorkerHost, workerUrl, type StartThread } from '../worker-host.ts';
+import type {
+  LoadedSpool,
+  RefusedReading,
+  ScannedReadings,
+  SpooledSeries,
+  SpoolHead,
+  SpoolLevel,
+  WaitingChange,
+} from './spool-types.ts';
+import type { SpoolOperations } from './spool.worker.ts';
+
+/** Readings of one entry: what is sent to the database at once is put together from whole entries. */
+const entryReadings = 5_000;
+/** Waiting readings that one answer may need. */
+const maxScanned = 500_000;
+
+/** The disk spool as seen from the hub's thread. Calls are done in their order. */
+export interface Spool {
+  append(
+    series: SpooledSeries[],
+    readings: readonly Reading[],
+    owners: readonly Series[],
+  ): Promise<void>;
+  appendChange(change: WaitingChange, removed: number[]): Promise<void>;
+  head(maxReadings: number): Promise<SpoolHead | undefined>;
+  release(last: number, refused: RefusedReading[]): Promise<void>;
+  save(series: SpooledSeries[]): Promise<void>;
+  forget(series: number[]): Promise<void>;
+  /** Waiting readings of these series in [start, end), in the order they came; undefined when they are too many. */
+  scan(series: number[], start: number, end: number): Promise<PackedReadings[] | undefined>;
+  level(): SpoolLevel;
+  /** Nothing waits, and nothing is about to. */
+  isEmpty(): boolean;
+  /** Changes that wait. */
+  changes(): WaitingChange[];
+  failure(): Error | undefined;
+  close(): Promise<void>;
+}
+
+/** @throws Error that says what is wrong with the file */
+export async function openSpool(options: {
+  file: string;
+  maxBytes: number;
+  clock: Clock;
+  startThread?: StartThread;
+}): Promise<{ spool: Spool; loaded: LoadedSpool }> {
+  const { file, maxBytes, clock, startThread } = options;
+  const worker = createWorkerHost<SpoolOperations>(
+    workerUrl('spool.worker', import.meta.url),
+    startThread,
+  );
+  let loaded: LoadedSpool;
+  try {
+    loaded = await worker.call('open', { file, maxBytes });
+  } catch (error) {
+    await worker.stop();
+    throw error;
+  }
+  let { level, changes } = loaded;
+  let appending = 0;
+
+  const put = async (work: () => Promise<SpoolLevel>): Promise<void> => {
+    appending += 1;
+    try {
+      level = await work();
+    } finally {
+      appending -= 1;
+    }
+  };
+  const spool: Spool = {
+    append(series, readings, owners) {
+      const batches: PackedReadings[] = [];
+      for (let from = 0; from < readings.length; from += entryReadings) {
+        const to = from + entryReadings;
+        batches.push(packReadings(readings.slice(from, to), owners.slice(from, to)));
+      }
+      const request = { series, batches, at: clock.now() };
+      return put(() => worker.call('append', request, batches.flatMap(transferOfReadings)));
+    },
+    async appendChange(change, removed) {
+      await put(() => worker.call('appendChange', { change, removed, at: clock.now() }));
+      changes = [...changes, { id: level.newest, change }];
+    },
+    head: (maxReadings) => worker.call('head', maxReadings),
+    async release(last, refused) {
+      level = await worker.call('release', { last, refused, at: clock.now() });
+      changes = changes.filter(({ id }) => id > last);
+    },
+    save: (series) => worker.call('save', { series, indexedTo: level.newest }),
+    forget: (series) => worker.call('forget', series),
+    async scan(series, start, end) {
+      const batches: PackedReadings[] = [];
+      let count = 0;
+      for (let after: number | undefined = 0; after !== undefined;) {
+        const found: ScannedReadings = await worker.call('scan', { series, start, end, after });
+        for (const batch of found.batches) count += batch.series.length;
+        if (count > maxScanned) return undefined;
+        batches.push(...found.batches);
+        after = found.next;
+      }
+      return batches;
+    },
+    level: () => level,
+    isEmpty: () => level.entries === 0 && appending === 0,
+    changes: () => changes.map(({ change }) => change),
+    failure: () => worker.failure(),
+    async close() {
+      try {
+        if (!worker.failure()) await worker.call('close', undefined);
+      } finally {
+        await worker.stop();
+      }
+    },
+  };
+  return { spool, loaded };
+}

@@ -1,0 +1,208 @@
+import type { Clock } from '../../../core/clock.ts';
+import type { Log } from '../../../core/log.ts';
+import type { SpoolState, TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
+import type { RemoteDatabase } from '../../../core/telemetry/remote.ts';
+import type { Reading } from '../../../core/telemetry/types.ts';
+import { createGroupQueue } from '../group-queue.ts';
+import { seriesInfo } from '../series-index.ts';
+import type { StartThread } from '../worker-host.ts';
+import { createAnswering } from './answering.ts';
+import { createCommits } from './commits.ts';
+import { createCourier } from './courier.ts';
+import { maxWrite } from './deliver.ts';
+import { createDelivery } from './delivery.ts';
+import { createSeriesRegistry } from './series-registry.ts';
+import { describeLink } from './spool-health.ts';
+import { openSpool } from './spool.ts';
+import { within } from './time-limit.ts';
+
+/** The times the store keeps to (ms), and how much of what; the defaults suit a hub. */
+export interface SpooledStoreTuning {
+  /** A write that takes the database longer is put into the spool. Default 2,000. */
+  slowMs: number;
+  /** The first wait after a failure; it doubles from failure to failure. Default 500. */
+  firstRetryMs: number;
+  /** The longest of these waits. Default 30,000. */
+  lastRetryMs: number;
+  /** How long a start waits for the database. Default 5,000. */
+  startMs: number;
+  /** How long a question may take. Default 60,000. */
+  queryMs: number;
+  /** How long closing waits for what is under way. Default 5,000. */
+  closeMs: number;
+  /** How often the index of series in the file is brought up to date. Default 10,000. */
+  saveMs: number;
+  /** Readings of one commit, unless a single call has more. Default 10,000. */
+  maxCommitReadings: number;
+  /** Readings that may wait in memory while a commit is under way. Default 500,000. */
+  maxWaitingReadings: number;
+}
+
+const usualTuning: SpooledStoreTuning = {
+  slowMs: 2_000,
+  firstRetryMs: 500,
+  lastRetryMs: 30_000,
+  startMs: 5_000,
+  queryMs: 60_000,
+  closeMs: 5_000,
+  saveMs: 10_000,
+  maxCommitReadings: maxWrite,
+  maxWaitingReadings: 500_000,
+};
+
+export interface SpooledStoreOptions extends Partial<SpooledStoreTuning> {
+  remote: RemoteDatabase;
+  /** Where readings wait while the database is away; `-wal`, `-shm` and `.lock` files stand beside it. */
+  file: string;
+  /** How much may wait there. */
+  maxBytes: number;
+  clock: Clock;
+  log?: Log;
+  /** Starts the worker thread. */
+  startThread?: StartThread;
+}
+
+/** Readings to write, or work that must not run together with a commit. */
+type Task = { readings: readonly Reading[] } | { work: () => Promise<void> };
+
+const nothingDone: WriteResult = { stored: 0, rejected: [] };
+/** How long a question about the state of things may take (ms). */
+const healthMs = 2_000;
+
+/**
+ * A telemetry store in a database elsewhere, with a spool on disk in front of it. A write resolves when the database
+ * has it or, while that is away or slow, when the spool has it; what waits is delivered in the order it came. Series
+ * and newest readings are in memory and in the spool file.
+ * @throws Error that says what is wrong with the spool file
+ */
+export async function createSpooledTelemetryStore(
+  options: SpooledStoreOptions,
+): Promise<TelemetryStore> {
+  const { remote, file, maxBytes, clock, log, startThread, ...rest } = options;
+  const tuning = { ...usualTuning, ...rest };
+  const { spool, loaded } = await openSpool({
+    ...{ file, maxBytes, clock },
+    ...(startThread && { startThread }),
+  });
+  const registry = createSeriesRegistry(loaded);
+  const { index } = registry;
+  let problem: string | undefined;
+
+  const courier = createCourier({
+    clock,
+    backOff: { first: tuning.firstRetryMs, most: tuning.lastRetryMs },
+    slowMs: tuning.slowMs,
+    async connect() {
+      const found = await remote.open();
+      await betweenCommits(() => commits.merge(found));
+    },
+    deliverNext: createDelivery({ remote, spool, registry, log }),
+    isEmpty: () => spool.isEmpty(),
+    isNearlyEmpty: () => spool.level().readings <= maxWrite,
+  });
+  const commits = createCommits({ remote, spool, registry, courier });
+  const commit = async (tasks: Task[]): Promise<WriteResult[]> => {
+    const [first] = tasks;
+    if (!first || !('work' in first))
+      return commits.readings(tasks.flatMap((task) => ('readings' in task ? [task.readings] : [])));
+    await first.work();
+    return [nothingDone];
+  };
+  const queue = createGroupQueue<Task, WriteResult>({
+    maxGroup: tuning.maxCommitReadings,
+    maxWaiting: tuning.maxWaitingReadings,
+    alone: (task) => 'work' in task,
+    async commit(tasks) {
+      try {
+        const results = await commit(tasks);
+        problem = undefined;
+        return results;
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        if (problem !== message) log?.error(`telemetry spool ${file}: ${message}`);
+        problem = message;
+        throw error;
+      }
+    },
+  });
+  const betweenCommits = async (work: () => Promise<void>): Promise<void> => {
+    await queue.add({ work }, 1);
+  };
+  const answer = createAnswering({
+    ...{ remote, registry, courier, clock, limitMs: tuning.queryMs },
+  });
+  const save = async (): Promise<void> => {
+    const series = registry.unsaved();
+    if (series.length === 0) return;
+    await spool.save(series);
+    registry.kept(series);
+  };
+  let cancelSave: () => void = () => undefined;
+  const saveLater = (): void => {
+    cancelSave = clock.after(tuning.saveMs, () => {
+      save()
+        .catch((error: unknown) => log?.error(`telemetry spool ${file}: ${String(error)}`))
+        .finally(saveLater);
+    });
+  };
+  saveLater();
+  await within(clock, tuning.startMs, courier.firstAttempt);
+
+  let stored = 0;
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    cancelSave();
+    const settled = queue.close().then(() => courier.close());
+    await within(clock, tuning.closeMs, settled);
+    await within(
+      clock,
+      healthMs,
+      remote.close().catch(() => undefined),
+    );
+    try {
+      if (!spool.failure()) await save();
+    } finally {
+      await spool.close();
+    }
+  };
+  const spoolState = (): SpoolState => {
+    const { entries: _entries, newest: _newest, ...level } = spool.level();
+    return { ...level, max_bytes: maxBytes };
+  };
+
+  return {
+    write: (readings) => queue.add({ readings }, readings.length),
+    async query(query) {
+      if (closing) throw new Error('the store is closed');
+      return answer(query);
+    },
+    latest: (deviceIds) =>
+      [...(deviceIds ? index.of(deviceIds) : index.all())].flatMap((series) =>
+        series.latest ? [{ ...seriesInfo(series), ...series.latest }] : [],
+      ),
+    removeDevice: (deviceId) => betweenCommits(() => commits.change({ removeDevice: deviceId })),
+    expire: (times) => betweenCommits(() => commits.change({ expire: times })),
+    async health() {
+      const link = courier.state();
+      let failure = problem ?? spool.failure()?.message;
+      if (link.connected)
+        try {
+          const count = await within(clock, healthMs, remote.count());
+          if (count === 'late') failure ??= `no answer in ${healthMs} ms`;
+          else stored = count.value ?? stored;
+        } catch (error) {
+          failure ??= error instanceof Error ? error.message : String(error);
+        }
+      const state = spoolState();
+      const detail = describeLink(remote.name(), link, state);
+      return {
+        ok: link.connected && failure === undefined,
+        detail: failure === undefined ? detail : `${detail}; ${failure}`,
+        readings: stored + state.readings,
+        series: index.size(),
+        spool: state,
+      };
+    },
+    close: () => (closing ??= close()),
+  };
+}
