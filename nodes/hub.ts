@@ -2,12 +2,14 @@ import { isAbsolute, join } from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Log } from './core/log.ts';
 import { announceHub } from './runtime/banner.ts';
+import { watchDeploys } from './runtime/deploy-watch.ts';
 import { createHub, type Hub } from './runtime/hub.ts';
 import { mountHub } from './runtime/mount.ts';
 import { translate, type HubNode, type HubState } from './runtime/node-kit.ts';
 import { refuseOpenEditor } from './runtime/open-editor.ts';
 import { createParking } from './runtime/parking.ts';
 import type { BrokerSettings, HubSettings, StoreSettings } from './runtime/settings.ts';
+import { createStopSignals } from './runtime/stop-signals.ts';
 
 interface HubDef extends NodeDef {
   broker: string;
@@ -43,19 +45,12 @@ const stop = async ({ hub, unmount }: Running): Promise<void> => {
 };
 const parking = createParking<Running>(graceMs, stop);
 
-/** Set by the first signal that ends the process: then nothing waits for a successor. */
-let stopping = false;
-const noteStopping = (): void => {
-  stopping = true;
-};
+/** How long the process lives on after a signal, to bring to an end what devices and callers wait for. */
+const drainMs = 5_000;
+const stopSignals = createStopSignals(process, drainMs);
 
 /** The hub itself: everything shared is made here, and lives here. */
 export default function (RED: NodeAPI): void {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.removeListener(signal, noteStopping);
-    process.prependListener(signal, noteStopping);
-  }
-
   RED.nodes.registerType<HubNode, HubDef, object, HubCredentials>(
     'llm-iot-hub',
     function (this: HubNode, def: HubDef) {
@@ -91,13 +86,16 @@ export default function (RED: NodeAPI): void {
         },
       );
 
-      const ungate = gateCalls(RED, this.ready);
+      const stopWatching = watchDeploys(RED, this.id, this.ready);
+      stopSignals.takeOver();
+      const stopFinishing = stopSignals.beforeStop(() => this.ready.then((hub) => hub.drain()));
       this.on('close', (removed: boolean, done: () => void) => {
-        ungate();
+        stopWatching();
+        stopFinishing();
         states.clear();
         running
           .then(async (resource) => {
-            if (removed || stopping) await stop(resource);
+            if (removed || stopSignals.stopping()) await stop(resource);
             else parking.park(this.id, fingerprint, resource);
           })
           .catch(() => undefined) // it never started, and said so then
@@ -126,21 +124,6 @@ function createStates(): {
       for (const listener of listeners) listener(next);
     },
     clear: () => listeners.clear(),
-  };
-}
-
-/** Calls wait from the moment flows are stopped until they run again; the answer ends that. */
-function gateCalls(RED: NodeAPI, ready: Promise<Hub>): () => void {
-  const onHub = (act: (hub: Hub) => void) => (): void => {
-    ready.then(act, () => undefined);
-  };
-  const shut = onHub((hub) => hub.gate.shut());
-  const open = onHub((hub) => hub.gate.open());
-  RED.events.on('flows:stopping', shut);
-  RED.events.on('flows:started', open);
-  return () => {
-    RED.events.off('flows:stopping', shut);
-    RED.events.off('flows:started', open);
   };
 }
 

@@ -15,9 +15,11 @@ export default function (RED: NodeAPI): void {
     RED.nodes.createNode(this, def);
     const kit = useHub(RED, this, def.hub);
     kit.whenReady((hub) => {
-      const stopWatching = hub.onUnsettled(this.id, (count) =>
-        kit.showFailed(translate(RED, 'not_settled', { count: String(count) })),
-      );
+      const stopWatching = hub.onUnsettled(this.id, ({ readings, last_node: last = '' }) => {
+        const count = String(readings);
+        kit.showFailed(translate(RED, 'not_settled', { count }));
+        this.warn(translate(RED, 'not_settled_by', { count, last }));
+      });
       const detach = attachBranch(hub, {
         branch: def.branch,
         source: this.id,

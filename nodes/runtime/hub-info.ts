@@ -48,10 +48,10 @@ export function createHubInfo(deps: {
   });
 
   const problems = (storeProblem: string | undefined): object[] => [
-    ...Object.entries(deliveries.unsettledBySource()).map(([node, readings]) => ({
+    ...Object.entries(deliveries.unsettledBySource()).map(([node, unsettled]) => ({
       problem: 'unsettled',
       node,
-      readings,
+      ...unsettled,
       reason: 'readings that came in here reached no telemetry write in time: is a wire cut?',
     })),
     ...(inbound.attached('telemetry') === 0

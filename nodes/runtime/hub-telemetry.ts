@@ -37,6 +37,7 @@ export function createHubTelemetry(deps: {
 
   return {
     async storeReadings(readings, delivery) {
+      if (delivery) deliveries.handOver(delivery);
       const result = await store.write(readings).catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error);
         if (delivery) deliveries.fail(delivery, ErrorCode.ResourceExhausted, reason);

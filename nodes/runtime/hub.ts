@@ -26,7 +26,7 @@ import type { Principal } from '../core/security/types.ts';
 import { createStreams } from '../core/stream/streams.ts';
 import type { Streams } from '../core/stream/types.ts';
 import { createReadingCheck, type ReadingCheck } from '../core/telemetry/check.ts';
-import { createDeliveries, type Deliveries } from '../core/telemetry/deliveries.ts';
+import { createDeliveries, type Deliveries, type Unsettled } from '../core/telemetry/deliveries.ts';
 import { createLedger, type Ledger } from '../core/telemetry/ledger.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { deviceIdOf } from '../core/topic/topics.ts';
@@ -68,16 +68,19 @@ export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
   removeDevice(id: unknown): Promise<{ device_id: string; removed: true }>;
   /** Keeps the `operational_status` that came with telemetry of a device or sensor, if there was one. */
   noteOperationalStatus(id: unknown, status: Record<string, unknown> | undefined): void;
-  /** Tells a source node how many readings nobody settled so far, at every change; the answer stops that. */
-  onUnsettled(source: string, listener: (count: number) => void): () => void;
+  /** Tells a source node which of its readings nobody settled so far, at every change; the answer stops that. */
+  onUnsettled(source: string, listener: (unsettled: Unsettled) => void): () => void;
   rpcEndpoint(req: IncomingMessage, res: ServerResponse): void;
   rpcSocket: RpcSocket;
+  /** Takes nothing more in, and resolves when all that came in is settled and answered. */
+  drain(): Promise<void>;
   newKeys: NewHubKeys;
   /** Whether its addresses have been shown. */
   announced: boolean;
   close(): Promise<void>;
 }
 
+const lastWordsMs = 100;
 /** How long calls wait for the nodes of a deploy. */
 const gatePatienceMs = 5_000;
 
@@ -125,14 +128,13 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     await alerts.load();
 
     const ledger = createLedger();
-    const unsettledListeners = new Map<string, (count: number) => void>();
+    const unsettledListeners = new Map<string, (unsettled: Unsettled) => void>();
     const deliveries = createDeliveries({
       clock,
       ids,
       ledger,
       deadlineMs: settings.settleTimeoutMs,
-      onUnsettled: (source) =>
-        unsettledListeners.get(source)?.(deliveries.unsettledBySource()[source] ?? 0),
+      onUnsettled: (source, unsettled) => unsettledListeners.get(source)?.(unsettled),
     });
     const methods = createMethodTable();
     const ownerOf = (id: string): string | undefined => devices.ownerOf(id);
@@ -164,7 +166,12 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         if (id !== undefined) presence.seen(id);
       }
     });
-    const inbound = createInbound(mqtt, clock, settings.settleTimeoutMs);
+    const inbound = createInbound({
+      link: mqtt,
+      clock,
+      ledger,
+      holdMs: settings.settleTimeoutMs,
+    });
     const rpcSocket = createRpcSocket({
       dispatcher,
       streams,
@@ -227,6 +234,13 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       },
       rpcEndpoint: createRpcEndpoint({ dispatcher, authenticate }),
       rpcSocket,
+      async drain() {
+        gate.shut();
+        mqtt.pause();
+        await deliveries.idle();
+        // The last answers and acknowledgements are being written.
+        await new Promise<void>((resolve) => clock.after(lastWordsMs, resolve));
+      },
       newKeys,
       announced: false,
       async close() {

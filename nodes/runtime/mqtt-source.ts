@@ -6,7 +6,7 @@ import { deviceIdOf, formatTopic, isTopicId } from '../core/topic/topics.ts';
 import type { InboundMessage } from '../core/topic/ports.ts';
 import { announcerOf, clientIdOf } from './announcer.ts';
 import type { Hub } from './hub.ts';
-import type { InboundBranch, InboundListener } from './inbound.ts';
+import type { InboundBranch, InboundTaker } from './inbound.ts';
 import { messageOfCall, type HubMessage } from './message.ts';
 import { createTelemetryBatcher } from './telemetry-batcher.ts';
 
@@ -22,24 +22,23 @@ export interface BranchOptions {
 /** Attaches a node to a branch of the topic tree; the answer detaches it. */
 export function attachBranch(hub: Hub, options: BranchOptions): () => void {
   const take = takers[options.branch] ?? takePlain;
-  const { listener, stop } = take(hub, options);
-  const detach = hub.inbound.attach(options.branch, (message, settled) => {
-    try {
-      listener(message, settled);
-    } catch (error) {
-      const cause = error instanceof RpcError ? String(error.code) : 'internal';
-      hub.ledger.refusedMessage('mqtt', cause);
-      options.refuse(refusalOf(message, toErrorObject(error)));
-      settled(); // refused for what it says: sending it again would not help
-    }
+  const { listener, takeBack } = take(hub, options);
+  return hub.inbound.attach(options.branch, {
+    ...(takeBack && { takeBack }),
+    listener(message, settled) {
+      try {
+        listener(message, settled);
+      } catch (error) {
+        const cause = error instanceof RpcError ? String(error.code) : 'internal';
+        hub.ledger.refusedMessage('mqtt', cause);
+        options.refuse(refusalOf(message, toErrorObject(error)));
+        settled(); // refused for what it says: sending it again would not help
+      }
+    },
   });
-  return () => {
-    detach();
-    stop?.();
-  };
 }
 
-type Taker = (hub: Hub, options: BranchOptions) => { listener: InboundListener; stop?: () => void };
+type Taker = (hub: Hub, options: BranchOptions) => InboundTaker;
 
 const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
   const batcher = createTelemetryBatcher({
@@ -68,10 +67,10 @@ const takeTelemetry: Taker = (hub, { source, batch, send, refuse }) => {
         hub.ledger.refused('mqtt', rejected);
         refuse(refusalOf(message, new RpcError(first.code as ErrorCode, first.reason).toObject()));
       }
-      if (readings.length > 0) batcher.add(readings, settled);
+      if (readings.length > 0) batcher.add(message, readings, settled);
       else settled();
     },
-    stop: () => batcher.flush(),
+    takeBack: () => batcher.takeBack(),
   };
 };
 

@@ -1,13 +1,19 @@
 import type { Clock } from '../core/clock.ts';
 import type { Deliveries } from '../core/telemetry/deliveries.ts';
 import type { Reading, Rejection } from '../core/telemetry/types.ts';
+import type { InboundMessage } from '../core/topic/ports.ts';
 
 /** Gathers readings of several messages into one, so that a hop costs once for many. */
 export interface TelemetryBatcher {
   /** Adds the readings of one message; `settled` is called once when they are stored, or with an error when not. */
-  add(readings: Reading[], settled: (error?: Error) => void): void;
-  /** Sends what is waiting now. */
-  flush(): void;
+  add(message: InboundMessage, readings: Reading[], settled: (error?: Error) => void): void;
+  /** Forgets the messages that the store does not have yet, and answers with them. */
+  takeBack(): InboundMessage[];
+}
+
+interface Waiting {
+  message: InboundMessage;
+  settled: (error?: Error) => void;
 }
 
 /** @param limits a batch goes out at `readings` readings or `windowMs` after its first one */
@@ -21,15 +27,17 @@ export function createTelemetryBatcher(deps: {
 }): TelemetryBatcher {
   const { clock, deliveries, limits } = deps;
   let readings: Reading[] = [];
-  let waiting: ((error?: Error) => void)[] = [];
+  let waiting: Waiting[] = [];
   let cancelTimer: (() => void) | undefined;
+  /** The messages of each delivery that is on its way. */
+  const underWay = new Map<string, Waiting[]>();
 
   const flush = (): void => {
     cancelTimer?.();
     cancelTimer = undefined;
     if (waiting.length === 0) return;
     const batch = readings;
-    const settle = waiting;
+    const messages = waiting;
     readings = [];
     waiting = [];
     const delivery = deliveries.open({
@@ -38,20 +46,35 @@ export function createTelemetryBatcher(deps: {
       source: deps.source,
       onSettled: ({ rejected, unsettled }) => {
         const failure = unsettled ? new Error('not stored in time') : storeFailure(rejected);
-        for (const done of settle) done(failure);
+        underWay.delete(delivery);
+        for (const { settled } of messages) settled(failure);
       },
     });
+    underWay.set(delivery, messages);
     deps.send(batch, delivery);
   };
 
   return {
-    add(more, settled) {
+    add(message, more, settled) {
       for (const reading of more) readings.push(reading);
-      waiting.push(settled);
+      waiting.push({ message, settled });
       if (readings.length >= limits.readings) flush();
       else cancelTimer ??= clock.after(limits.windowMs, flush);
     },
-    flush,
+    takeBack() {
+      cancelTimer?.();
+      cancelTimer = undefined;
+      const given: Waiting[] = [];
+      for (const [delivery, messages] of underWay) {
+        if (!deliveries.takeBack(delivery)) continue;
+        underWay.delete(delivery);
+        given.push(...messages);
+      }
+      given.push(...waiting);
+      readings = [];
+      waiting = [];
+      return given.map(({ message }) => message);
+    },
   };
 }
 

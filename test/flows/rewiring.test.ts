@@ -151,8 +151,12 @@ describe('rewiring the hub', function () {
     const problem = problems.find((one: { problem: string }) => one.problem === 'unsettled');
     assert.equal(problem.node, source);
     assert.equal(problem.readings, 1);
-    const { received, stored, unsettled } = telemetry.readings.mqtt;
-    assert.deepEqual({ received, stored, unsettled }, { received: 1, stored: 0, unsettled: 1 });
+    const { received, stored, dropped } = telemetry.readings.mqtt;
+    assert.deepEqual(
+      { received, stored, dropped },
+      { received: 1, stored: 0, dropped: { unsettled: 1 } },
+    );
+    assert.match(problem.last_node, /validate/);
     await device.end();
   });
 

@@ -234,14 +234,21 @@ export function refusePublish(client: Client, packet: PublishPacket, done: () =>
   done();
 }
 
-/** Drops a publication that could not be kept: negative in MQTT 5, unanswered in 3.1.1, which sends it again. */
+/**
+ * Drops a publication that could not be kept: MQTT 5 says so in the acknowledgement; in MQTT 3.1.1 it stays
+ * unanswered, and `askAgain` is called.
+ */
 export function withholdAcknowledgement(
   client: Client,
   packet: PublishPacket,
   done: () => void,
+  askAgain: () => void,
 ): void {
   discard(packet);
-  if (packet.qos > 0 && client.version === 5) acknowledge(client, packet, reasonCodes.notStored);
+  if (packet.qos > 0) {
+    if (client.version === 5) acknowledge(client, packet, reasonCodes.notStored);
+    else askAgain();
+  }
   done();
 }
 

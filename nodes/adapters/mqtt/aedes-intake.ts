@@ -36,6 +36,7 @@ export interface IntakeDeps extends Pick<Sessions, 'tookQos2'> {
   isClosing: () => boolean;
   inFlight: InFlight;
   audience: Audience;
+  redeliveryDelayMs: number;
 }
 
 /** The telemetry topic a client used last; devices have one or two. */
@@ -60,6 +61,27 @@ export function createIntake(deps: IntakeDeps): Intake {
   const { identityOf, ownerOf, mayHear, tookQos2, refuse, isClosing, inFlight, audience } = deps;
   const acknowledgements = createAcknowledgements();
   const lanes = new WeakMap<Client, LaneState>();
+  const asked = new WeakSet<Client>();
+
+  /** Has a client send again what was not stored, by ending its connection after a while. */
+  const askAgain = (client: Client): void => {
+    if (asked.has(client)) return;
+    asked.add(client);
+    const timer = setTimeout(() => client.conn.destroy(), deps.redeliveryDelayMs);
+    timer.unref();
+  };
+  /** What a client is told of a message that came by the lane, if anything. */
+  const acknowledgement = (
+    client: Client,
+    packetId: number,
+    error: Error | undefined,
+  ): Buffer | undefined => {
+    if (packetId === 0) return undefined;
+    if (!error) return pubackPacket(packetId);
+    if (client.version === 5) return pubackPacket(packetId, reasonCodes.notStored);
+    askAgain(client);
+    return undefined;
+  };
   /** Repetitions of QoS 2 messages that the hub has not settled yet, by message id and client id. */
   const repetitions = new Map<string, (() => void)[]>();
 
@@ -111,7 +133,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     }
     const settle = (error: Error | undefined): void => {
       if (isClosing()) return;
-      if (error) withholdAcknowledgement(client, packet, done);
+      if (error) withholdAcknowledgement(client, packet, done, () => askAgain(client));
       else done();
       if (key === undefined) return;
       const waiting = repetitions.get(key) ?? [];
@@ -210,15 +232,4 @@ function toMessage(
     ...(responseTopic !== undefined && { responseTopic }),
     ...(correlationData !== undefined && { correlationData }),
   };
-}
-
-/** What a client is told of a settled message: MQTT 3.1.1 has no word for failure, and QoS 0 none at all. */
-function acknowledgement(
-  client: Client,
-  packetId: number,
-  error: Error | undefined,
-): Buffer | undefined {
-  if (packetId === 0) return undefined;
-  if (!error) return pubackPacket(packetId);
-  return client.version === 5 ? pubackPacket(packetId, reasonCodes.notStored) : undefined;
 }

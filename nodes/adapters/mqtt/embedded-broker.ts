@@ -115,6 +115,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     isClosing: () => closing,
     inFlight,
     audience,
+    redeliveryDelayMs: limits.redeliveryDelayMs,
     deliver(message) {
       counts.received++;
       events.deliver(message);
@@ -212,6 +213,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
         );
       });
     },
+    pause: () => inFlight.pause(),
     disconnect(principalId) {
       for (const [client, identity] of live) {
         if (identity.principal.id !== principalId) continue;

@@ -45,6 +45,7 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
   const counts = { received: 0, published: 0, refused: 0 };
   const events = createLinkEvents({ connected: false, detail: `connecting to ${url}` }, log);
   let closing = false;
+  let paused = false;
   let unacknowledged = 0;
   let redelivery: NodeJS.Timeout | undefined;
   let client = open(5);
@@ -107,6 +108,8 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
   }
 
   function take(packet: IPublishPacket, acknowledge: (error?: Error) => void): void {
+    // Never acknowledged, so the broker keeps it.
+    if (paused) return;
     counts.received++;
     events.deliver(
       inbound(packet, (error) => {
@@ -152,6 +155,9 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
     onMessage: events.onMessage,
     onState: events.onState,
     publish,
+    pause() {
+      paused = true;
+    },
     disconnect: () => undefined,
     stats: () => ({ clients: client.connected ? 1 : 0, ...counts }),
     async close() {

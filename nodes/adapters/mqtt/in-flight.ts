@@ -6,8 +6,8 @@ export interface InFlight {
   remove(bytes: number): void;
   /** Whether a client may be read now; if not, `resume` is called once there is room again. */
   mayRead(resume: () => void): boolean;
-  messages(): number;
-  bytes(): number;
+  /** No client is read any more. */
+  pause(): void;
 }
 
 /** @param limits what may be in flight before sockets are no longer read; one read of each socket comes on top */
@@ -16,9 +16,10 @@ export function createInFlight(limits: { messages: number; bytes: number }): InF
   let bytes = 0;
   let waiting: (() => void)[] = [];
   let resuming = false;
+  let paused = false;
 
   const isFull = (share = 1): boolean =>
-    messages >= limits.messages * share || bytes >= limits.bytes * share;
+    paused || messages >= limits.messages * share || bytes >= limits.bytes * share;
   const resumeSome = (): void => {
     resuming = false;
     let next = 0;
@@ -44,7 +45,8 @@ export function createInFlight(limits: { messages: number; bytes: number }): InF
       waiting.push(resume);
       return false;
     },
-    messages: () => messages,
-    bytes: () => bytes,
+    pause() {
+      paused = true;
+    },
   };
 }

@@ -12,6 +12,13 @@ export interface DeliveryReceipt {
   unsettled: boolean;
 }
 
+/** Readings that no node settled, of one source. */
+export interface Unsettled {
+  readings: number;
+  /** The last node that was seen with a message of them, as `kind (id)`. */
+  last_node?: string;
+}
+
 export interface DeliveryOptions {
   transport: string;
   /** How many readings the message carries. */
@@ -36,9 +43,17 @@ export interface Deliveries {
   /** Ends it: everything left in it is refused with one cause (the store failed). */
   fail(id: string, code: number, reason: string): DeliveryReceipt | undefined;
   /** Readings that nobody settled, by source, since start. */
-  unsettledBySource(): Record<string, number>;
+  unsettledBySource(): Record<string, Unsettled>;
+  /** A node got the message of this delivery. */
+  passed(id: string, node: string): void;
+  /** The store has its readings now: from here on the store's own time limits count, not the deadline. */
+  handOver(id: string): void;
+  /** Gives up following a delivery that the store does not have yet, as its messages will come in again. */
+  takeBack(id: string): boolean;
   /** How many are open now. */
   openCount(): number;
+  /** Resolves when none is open. */
+  idle(): Promise<void>;
   /** Cancels all deadlines; open deliveries end as unsettled. */
   close(): void;
 }
@@ -46,6 +61,8 @@ export interface Deliveries {
 interface OpenDelivery extends DeliveryOptions {
   rejected: Rejection[];
   cancelDeadline: () => void;
+  handedOver: boolean;
+  lastNode: string | undefined;
 }
 
 /** @param deadlineMs how long a flow may take from source to store */
@@ -54,15 +71,23 @@ export function createDeliveries(deps: {
   ids: Ids;
   ledger: Ledger;
   deadlineMs: number;
-  onUnsettled: (source: string, readings: number) => void;
+  onUnsettled: (source: string, what: Unsettled) => void;
 }): Deliveries {
   const { clock, ids, ledger, deadlineMs, onUnsettled } = deps;
   const open = new Map<string, OpenDelivery>();
-  const unsettled: Record<string, number> = {};
+  const unsettled: Record<string, Unsettled> = {};
 
-  const end = (id: string, delivery: OpenDelivery, receipt: DeliveryReceipt): DeliveryReceipt => {
+  let waiting: (() => void)[] = [];
+
+  const remove = (id: string, delivery: OpenDelivery): void => {
     open.delete(id);
     delivery.cancelDeadline();
+    if (open.size > 0) return;
+    for (const resolve of waiting) resolve();
+    waiting = [];
+  };
+  const end = (id: string, delivery: OpenDelivery, receipt: DeliveryReceipt): DeliveryReceipt => {
+    remove(id, delivery);
     delivery.onSettled(receipt);
     return receipt;
   };
@@ -71,10 +96,14 @@ export function createDeliveries(deps: {
   const expire = (id: string): void => {
     const delivery = open.get(id);
     if (!delivery) return;
-    const count = left(delivery);
-    ledger.unsettled(delivery.transport, count);
-    unsettled[delivery.source] = (unsettled[delivery.source] ?? 0) + count;
-    onUnsettled(delivery.source, count);
+    const { transport, source, lastNode } = delivery;
+    const readings = left(delivery);
+    ledger.dropped(transport, 'unsettled', readings);
+    unsettled[source] = {
+      readings: (unsettled[source]?.readings ?? 0) + readings,
+      ...(lastNode !== undefined && { last_node: lastNode }),
+    };
+    onUnsettled(source, { ...unsettled[source] });
     end(id, delivery, { accepted: 0, rejected: delivery.rejected, unsettled: true });
   };
 
@@ -85,6 +114,8 @@ export function createDeliveries(deps: {
       open.set(id, {
         ...options,
         rejected: [],
+        handedOver: false,
+        lastNode: undefined,
         cancelDeadline: clock.after(deadlineMs, () => expire(id)),
       });
       return id;
@@ -113,7 +144,30 @@ export function createDeliveries(deps: {
       return end(id, delivery, { accepted: 0, rejected, unsettled: false });
     },
     unsettledBySource: () => ({ ...unsettled }),
+    passed(id, node) {
+      const delivery = open.get(id);
+      if (delivery) delivery.lastNode = node;
+    },
+    handOver(id) {
+      const delivery = open.get(id);
+      if (!delivery) return;
+      delivery.handedOver = true;
+      delivery.cancelDeadline();
+    },
+    takeBack(id) {
+      const delivery = open.get(id);
+      if (!delivery || delivery.handedOver) return false;
+      remove(id, delivery);
+      // What was refused meanwhile is refused again; it has been counted as received once.
+      ledger.returned(delivery.transport, left(delivery));
+      return true;
+    },
     openCount: () => open.size,
+    idle: () =>
+      new Promise((resolve) => {
+        if (open.size === 0) resolve();
+        else waiting.push(resolve);
+      }),
     close() {
       for (const id of [...open.keys()]) expire(id);
     },

@@ -8,14 +8,25 @@ export interface LedgerAccount {
   rejected: Record<string, number>;
   /** Taken out by the flow on purpose: fewer reached the store than came in. */
   filtered: number;
-  /** No node settled them in time: a wire is cut or a node swallowed them. */
-  unsettled: number;
+  /**
+   * Neither stored nor refused, by cause: `unsettled` where no node settled them in time (a wire is cut, a node
+   * swallowed them). None of them was acknowledged; with QoS 0 they are lost.
+   */
+  dropped: Record<string, number>;
   in_flight: number;
+}
+
+/** What came in and never became readings, by cause. */
+export interface MessageAccount {
+  /** Not JSON, no such device ... */
+  refused: Record<string, number>;
+  /** No flow to take them, or the hub was stopping: unacknowledged, and lost with QoS 0. */
+  dropped: Record<string, number>;
 }
 
 /**
  * Counts readings so that at every moment
- * `received = stored + rejected + filtered + unsettled + in_flight`, per transport.
+ * `received = stored + rejected + filtered + dropped + in_flight`, per transport.
  */
 export interface Ledger {
   received(transport: string, count: number): void;
@@ -24,26 +35,39 @@ export interface Ledger {
   /** Readings that came in and were refused before they travelled at all. */
   refused(transport: string, rejections: readonly Rejection[]): void;
   filtered(transport: string, count: number): void;
-  unsettled(transport: string, count: number): void;
-  /** Messages that never became readings (not JSON, no such device ...), by cause. */
+  dropped(transport: string, cause: string, count: number): void;
+  /** They go back to where they came from, to come in again. */
+  returned(transport: string, count: number): void;
   refusedMessage(transport: string, cause: string): void;
+  droppedMessage(transport: string, cause: string): void;
   snapshot(): {
     readings: Record<string, LedgerAccount>;
-    refused_messages: Record<string, Record<string, number>>;
+    messages: Record<string, MessageAccount>;
   };
 }
 
 export function createLedger(): Ledger {
   const accounts = new Map<string, LedgerAccount>();
-  const refused = new Map<string, Record<string, number>>();
+  const messages = new Map<string, MessageAccount>();
 
   const account = (transport: string): LedgerAccount => {
     let found = accounts.get(transport);
     if (!found) {
-      found = { received: 0, stored: 0, rejected: {}, filtered: 0, unsettled: 0, in_flight: 0 };
+      found = { received: 0, stored: 0, rejected: {}, filtered: 0, dropped: {}, in_flight: 0 };
       accounts.set(transport, found);
     }
     return found;
+  };
+  const messageAccount = (transport: string): MessageAccount => {
+    let found = messages.get(transport);
+    if (!found) {
+      found = { refused: {}, dropped: {} };
+      messages.set(transport, found);
+    }
+    return found;
+  };
+  const add = (causes: Record<string, number>, cause: string, count: number): void => {
+    causes[cause] = (causes[cause] ?? 0) + count;
   };
   const leave = (transport: string, count: number): LedgerAccount => {
     const found = account(transport);
@@ -61,28 +85,31 @@ export function createLedger(): Ledger {
       leave(transport, count).stored += count;
     },
     rejected(transport, cause, count) {
-      const { rejected } = leave(transport, count);
-      rejected[cause] = (rejected[cause] ?? 0) + count;
+      add(leave(transport, count).rejected, cause, count);
     },
     refused(transport, rejections) {
       const { rejected } = account(transport);
       account(transport).received += rejections.length;
-      for (const { code } of rejections) rejected[code] = (rejected[code] ?? 0) + 1;
+      for (const { code } of rejections) add(rejected, String(code), 1);
     },
     filtered(transport, count) {
       leave(transport, count).filtered += count;
     },
-    unsettled(transport, count) {
-      leave(transport, count).unsettled += count;
+    dropped(transport, cause, count) {
+      add(leave(transport, count).dropped, cause, count);
+    },
+    returned(transport, count) {
+      leave(transport, count).received -= count;
     },
     refusedMessage(transport, cause) {
-      const causes = refused.get(transport) ?? {};
-      refused.set(transport, causes);
-      causes[cause] = (causes[cause] ?? 0) + 1;
+      add(messageAccount(transport).refused, cause, 1);
+    },
+    droppedMessage(transport, cause) {
+      add(messageAccount(transport).dropped, cause, 1);
     },
     snapshot: () => ({
       readings: structuredClone(Object.fromEntries(accounts)),
-      refused_messages: structuredClone(Object.fromEntries(refused)),
+      messages: structuredClone(Object.fromEntries(messages)),
     }),
   };
 }

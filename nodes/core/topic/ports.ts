@@ -41,6 +41,8 @@ export interface MqttLink {
   onMessage(listener: (message: InboundMessage) => void): () => void;
   /** Connected, connecting, or why not; the listener is called at once and at every change. */
   onState(listener: (state: { connected: boolean; detail: string }) => void): () => void;
+  /** Takes nothing more from clients, for good; what has come in can still be settled. */
+  pause(): void;
   /** Closes every connection of this principal id (a revoked key, a removed device). */
   disconnect(principalId: string): void;
   /** Where clients connect, for people to read; e.g. `mqtt://127.0.0.1:1883`. */

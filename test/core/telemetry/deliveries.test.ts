@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   createDeliveries,
   type DeliveryReceipt,
+  type Unsettled,
 } from '../../../nodes/core/telemetry/deliveries.ts';
 import { createLedger, type LedgerAccount } from '../../../nodes/core/telemetry/ledger.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
@@ -10,13 +11,13 @@ import { createFakeIds } from '../../support/fake-ids.ts';
 function setUp() {
   const clock = createFakeClock();
   const ledger = createLedger();
-  const warned: [string, number][] = [];
+  const warned: [string, Unsettled][] = [];
   const deliveries = createDeliveries({
     clock,
     ids: createFakeIds(),
     ledger,
     deadlineMs: 10_000,
-    onUnsettled: (source, count) => warned.push([source, count]),
+    onUnsettled: (source, what) => warned.push([source, what]),
   });
   const receipts: DeliveryReceipt[] = [];
   const open = (readings: number): string =>
@@ -30,13 +31,12 @@ function setUp() {
   return { clock, deliveries, warned, receipts, open, account, ledger };
 }
 
-/** received = stored + rejected + filtered + unsettled + in flight */
+/** received = stored + rejected + filtered + dropped + in flight */
 function assertAddsUp(account: LedgerAccount): void {
-  const rejected = Object.values(account.rejected).reduce((sum, count) => sum + count, 0);
-  assert.equal(
-    account.received,
-    account.stored + rejected + account.filtered + account.unsettled + account.in_flight,
-  );
+  const sum = (causes: Record<string, number>): number =>
+    Object.values(causes).reduce((total, count) => total + count, 0);
+  const { received, stored, rejected, filtered, dropped, in_flight } = account;
+  assert.equal(received, stored + sum(rejected) + filtered + sum(dropped) + in_flight);
 }
 
 describe('deliveries', () => {
@@ -69,8 +69,9 @@ describe('deliveries', () => {
     assert.equal(receipts.length, 0);
     clock.advance(1);
     assert.deepEqual(receipts, [{ accepted: 0, rejected: [], unsettled: true }]);
-    assert.deepEqual(warned, [['mqtt-in-1', 5]]);
-    assert.deepEqual(deliveries.unsettledBySource(), { 'mqtt-in-1': 5 });
+    assert.deepEqual(account().dropped, { unsettled: 5 });
+    assert.deepEqual(warned, [['mqtt-in-1', { readings: 5 }]]);
+    assert.deepEqual(deliveries.unsettledBySource(), { 'mqtt-in-1': { readings: 5 } });
     assertAddsUp(account());
   });
 
@@ -81,6 +82,53 @@ describe('deliveries', () => {
     assert.deepEqual(receipts[0]?.rejected, [{ index: -1, code: -32006, reason: 'disk full' }]);
     assert.deepEqual(account().rejected, { '-32006': 2 });
     assertAddsUp(account());
+  });
+
+  it('names the last node that had an unsettled message', () => {
+    const { clock, deliveries, open, warned } = setUp();
+    const id = open(2);
+    deliveries.passed(id, 'validate (a)');
+    deliveries.passed(id, 'function (b)');
+    clock.advance(10_000);
+    assert.deepEqual(warned, [['mqtt-in-1', { readings: 2, last_node: 'function (b)' }]]);
+  });
+
+  it('has no deadline any more once the store has the readings', () => {
+    const { clock, deliveries, open, receipts } = setUp();
+    const id = open(2);
+    deliveries.handOver(id);
+    clock.advance(60_000);
+    assert.equal(receipts.length, 0);
+    deliveries.settle(id, 2);
+    assert.equal(receipts[0]!.accepted, 2);
+  });
+
+  it('are taken back before the store has them, and as if they had not come in', () => {
+    const { clock, deliveries, open, receipts, account } = setUp();
+    const [early, late] = [open(3), open(4)];
+    deliveries.handOver(late);
+    assert.equal(deliveries.takeBack(early), true);
+    assert.equal(deliveries.takeBack(late), false);
+    deliveries.settle(early, 3);
+    deliveries.settle(late, 4);
+    clock.advance(10_000);
+    assert.equal(receipts.length, 1);
+    assert.equal(account().received, 4);
+    assertAddsUp(account());
+  });
+
+  it('say when none is open', async () => {
+    const { deliveries, open } = setUp();
+    await deliveries.idle();
+    const id = open(1);
+    let idle = false;
+    const waited = deliveries.idle().then(() => {
+      idle = true;
+    });
+    await Promise.resolve();
+    assert.equal(idle, false);
+    deliveries.settle(id, 1);
+    await waited;
   });
 
   it('leaves nothing behind when it closes', () => {
@@ -97,7 +145,10 @@ describe('deliveries', () => {
     const { ledger, account } = setUp();
     ledger.refused('mqtt', [{ index: 0, code: -32004, reason: 'no value' }]);
     ledger.refusedMessage('mqtt', '-32700');
+    ledger.droppedMessage('mqtt', 'no_flow');
     assertAddsUp(account());
-    assert.deepEqual(ledger.snapshot().refused_messages, { mqtt: { '-32700': 1 } });
+    assert.deepEqual(ledger.snapshot().messages, {
+      mqtt: { refused: { '-32700': 1 }, dropped: { no_flow: 1 } },
+    });
   });
 });
