@@ -65,7 +65,9 @@ function limitedFiles(folder) {
     folder,
     kind: 'a limit on the size of files',
     fill({ dataDir, hub }) {
-      const sizes = ['telemetry.db', 'telemetry.db-wal'].map((name) => statSync(join(dataDir, name)).size);
+      const sizes = ['telemetry.db', 'telemetry.db-wal'].map(
+        (name) => statSync(join(dataDir, name)).size,
+      );
       limit(hub.pid, String(Math.max(...sizes) + leewayBytes));
     },
     free: ({ hub }) => limit(hub.pid, 'unlimited'),

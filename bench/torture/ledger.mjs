@@ -23,7 +23,10 @@ const sumOf = (entry) =>
 /** `received` is the sum of all the rest, in each account. @param {Accounts} accounts */
 export const addsUp = (accounts) =>
   Object.values(accounts).every(({ received, ...rest }) => {
-    const became = Object.values(rest).reduce((/** @type {number} */ sum, one) => sum + sumOf(one), 0);
+    const became = Object.values(rest).reduce(
+      (/** @type {number} */ sum, one) => sum + sumOf(one),
+      0,
+    );
     return received === became;
   });
 

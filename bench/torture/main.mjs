@@ -26,6 +26,7 @@ const faults = [
   'qos0-flood',
   'slow-function',
   'stalled-reader',
+  'malformed',
 ];
 
 const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick] [--write]

@@ -50,6 +50,8 @@ export const openDevice = (port, { id, key }) =>
 
 /** @param {import('node:net').Socket} socket @param {readonly { topic: string, qos: 0 | 1 }[]} subscriptions */
 export async function subscribe(socket, subscriptions) {
-  socket.write(mqttPacket.generate({ cmd: 'subscribe', messageId: 1, subscriptions: [...subscriptions] }));
+  socket.write(
+    mqttPacket.generate({ cmd: 'subscribe', messageId: 1, subscriptions: [...subscriptions] }),
+  );
   await once(socket, 'data');
 }

@@ -54,11 +54,7 @@ export function outcomeOf(what, { audit, ledger, peakRss, load, others }, more =
         audit.missing === 0,
         `${count(audit.missing)} are missing`,
       ),
-      verdict(
-        'what is stored is what was sent',
-        audit.wrong === 0,
-        `${count(audit.wrong)} differ`,
-      ),
+      verdict('what is stored is what was sent', audit.wrong === 0, `${count(audit.wrong)} differ`),
       verdict(
         'the ledger adds up at every moment',
         ledger.offBalance === 0,

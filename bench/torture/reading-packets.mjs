@@ -11,7 +11,12 @@ const duplicate = 0x08;
  *   `write` puts the packet of reading `n`, `length` bytes long, into `target`
  */
 export function createReadingPackets(deviceId, journal, { version, qos }) {
-  const reading = { measurement_type: 'temperature', value: 20.5, unit: 'celsius', quality: 'good' };
+  const reading = {
+    measurement_type: 'temperature',
+    value: 20.5,
+    unit: 'celsius',
+    quality: 'good',
+  };
   const timestamp = new Date(journal.start).toISOString();
   const template = mqttPacket.generate(
     {

@@ -74,7 +74,9 @@ export function writePage(names) {
   });
   const runs = newest.map(({ fault: name, outcome }) => ({ name, outcome }));
   const origins = new Set(
-    newest.map(({ measured_at, machine }) => `${measured_at.slice(0, 10)}, ${describeMachine(machine)}`),
+    newest.map(
+      ({ measured_at, machine }) => `${measured_at.slice(0, 10)}, ${describeMachine(machine)}`,
+    ),
   );
   const text = readFileSync(page, 'utf8');
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];

@@ -15,5 +15,8 @@ export const withFunction = (code) => (flow) => {
     }),
   }));
   const slow = { id, type: 'function', z: store.z, name: 'slow', func: code, outputs: 1 };
-  return [...rewired, { ...slow, timeout: 0, noerr: 0, libs: [], x: 500, y: 60, wires: [[store.id]] }];
+  return [
+    ...rewired,
+    { ...slow, timeout: 0, noerr: 0, libs: [], x: 500, y: 60, wires: [[store.id]] },
+  ];
 };

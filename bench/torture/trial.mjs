@@ -69,9 +69,10 @@ export const trial = ({ site: options = {}, load, others, drainMs = 20_000, happ
     const journals = [];
     const calls = watchCalls(site);
     const happened = await happen({ site, register, keep: (more) => void journals.push(...more) });
-    const [loadReported, othersReported] = /** @type {[Reported | undefined, Reported | undefined]} */ (
-      await Promise.all([crowd?.stop(), bystanders?.stop()])
-    );
+    const [loadReported, othersReported] =
+      /** @type {[Reported | undefined, Reported | undefined]} */ (
+        await Promise.all([crowd?.stop(), bystanders?.stop()])
+      );
     const callTimes = await calls.stop();
     const books = await ledger.stop();
     if (!('start' in options)) await site.kill();

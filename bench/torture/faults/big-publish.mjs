@@ -57,10 +57,16 @@ export async function run({ quick, log, site }) {
       for (const [behaviour, act] of Object.entries(behaviours))
         for (const [message, open] of Object.entries(announcements)) {
           const what = `${message}, ${behaviour}`;
-          const sockets = await Promise.all(Array.from({ length: each }, (_, index) => open(index)));
-          const times = await Promise.all(sockets.map((socket) => closedWithin(socket, act, mostMs)));
+          const sockets = await Promise.all(
+            Array.from({ length: each }, (_, index) => open(index)),
+          );
+          const times = await Promise.all(
+            sockets.map((socket) => closedWithin(socket, act, mostMs)),
+          );
           ends.push(...times.map((ms) => ({ what, ms })));
-          log(`${what}: cut off within ${Math.round(Math.max(...times.map((ms) => ms ?? NaN)))} ms`);
+          log(
+            `${what}: cut off within ${Math.round(Math.max(...times.map((ms) => ms ?? NaN)))} ms`,
+          );
         }
       return ends;
     },

@@ -73,8 +73,14 @@ export async function run({ quick, log }) {
       },
       promises: [
         afterEach('the hub is up', ({ up }) => up),
-        afterEach('no device that reports is taken for offline', ({ falseAlarms }) => falseAlarms === 0),
-        afterEach('a device that goes silent is offline in time', ({ silentIsOffline }) => silentIsOffline),
+        afterEach(
+          'no device that reports is taken for offline',
+          ({ falseAlarms }) => falseAlarms === 0,
+        ),
+        afterEach(
+          'a device that goes silent is offline in time',
+          ({ silentIsOffline }) => silentIsOffline,
+        ),
         afterEach('commands are carried out', ({ obeyed }) => obeyed),
         afterEach("readings without a time get the hub's", ({ untimed }) => untimed),
       ],
