@@ -2,19 +2,23 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+const entry = fileURLToPath(new URL('load-process.mjs', import.meta.url));
+
 /**
  * @param {string} load name of a file in loads/, which exports `run(options, signal)`
  * @param {object} options must survive structured cloning
+ * @param {(progress: any) => void} [onProgress] gets what the load tells by `tellProgress`
  * @returns {{ result: Promise<any>, ready: Promise<any>, pid: number, stop(): Promise<any> }} `stop` aborts the
- *   signal and waits for the result; `ready` resolves with what the load told by `process.send({ ready })`
+ *   signal and waits for the result; `ready` resolves with what the load told by `tellReady`
  */
-export function startApart(load, options) {
-  const child = fork(fileURLToPath(import.meta.url), [load], { serialization: 'advanced' });
+export function startApart(load, options, onProgress = () => undefined) {
+  const child = fork(entry, [load], { serialization: 'advanced' });
   const ready = Promise.withResolvers();
   const result = Promise.withResolvers();
   ready.promise.catch(() => undefined);
   result.promise.catch(() => undefined);
   child.on('message', (/** @type {any} */ message) => {
+    if ('progress' in message) onProgress(message.progress);
     if ('ready' in message) ready.resolve(message.ready);
     if ('result' in message) result.resolve(message.result);
     if ('failure' in message) fail(new Error(`${load}: ${message.failure}`));
@@ -36,19 +40,5 @@ export function startApart(load, options) {
   };
 }
 
-/** @param {string} load @param {object} options */
-export const runApart = (load, options) => startApart(load, options).result;
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const { run } = await import(`./loads/${process.argv[2]}.mjs`);
-  const abort = new AbortController();
-  process.on('disconnect', () => process.exit(1));
-  process.on('message', async (/** @type {any} */ message) => {
-    if (message.stop) return abort.abort();
-    const outcome = await run(message.options, abort.signal).then(
-      (/** @type {unknown} */ result) => ({ result }),
-      (/** @type {Error} */ error) => ({ failure: error.stack }),
-    );
-    process.send?.(outcome, () => process.exit(0));
-  });
-}
+/** @param {string} load @param {object} options @param {(progress: any) => void} [onProgress] */
+export const runApart = (load, options, onProgress) => startApart(load, options, onProgress).result;

@@ -11,7 +11,7 @@ export function createTimes() {
   const histogram = createHistogram({ figures: 3 });
   const ms = (/** @type {number} */ us) => us / 1000;
   return {
-    add: (time) => histogram.record(Math.max(1, Math.round(time * 1000))),
+    add: (/** @type {number} */ time) => histogram.record(Math.max(1, Math.round(time * 1000))),
     figures: () => ({
       count: histogram.count,
       p50: ms(histogram.percentile(50)),
@@ -41,3 +41,33 @@ export const share = (part, whole) => `${((100 * part) / whole).toFixed(0)} %`;
 
 /** The middle one. @param {number[]} values */
 export const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/**
+ * How much `values` grow for one of `at`, by least squares.
+ * @param {number[]} at @param {number[]} values
+ */
+export function slope(at, values) {
+  const mean = (/** @type {number[]} */ all) => all.reduce((sum, one) => sum + one, 0) / all.length;
+  const [middle, level] = [mean(at), mean(values)];
+  const spread = at.reduce((sum, one) => sum + (one - middle) ** 2, 0);
+  return at.reduce((sum, one, i) => sum + (one - middle) * (values[i] - level), 0) / spread;
+}
+
+/**
+ * A figure held against what it should be; one that could not be measured is neither met nor missed.
+ * @param {number} figure @param {'<' | '<=' | '>='} relation @param {number} wanted
+ * @param {(figure: number) => string} [write]
+ * @returns {{ target: string, met?: boolean }}
+ */
+export function against(figure, relation, wanted, write = count) {
+  const met = { '<': figure < wanted, '<=': figure <= wanted, '>=': figure >= wanted }[relation];
+  const sign = { '<': '<', '<=': '≤', '>=': '≥' }[relation];
+  return { target: `${sign} ${write(wanted)}`, ...(!Number.isNaN(figure) && { met }) };
+}
+
+/** Milliseconds that something takes. @param {() => Promise<unknown>} work */
+export async function timed(work) {
+  const before = performance.now();
+  await work();
+  return performance.now() - before;
+}

@@ -41,3 +41,41 @@ export function usage(pid) {
     return { cpuMs: NaN, rss: NaN, peakRss: NaN };
   }
 }
+
+/**
+ * Looks at a process every second.
+ * @param {number} pid
+ * @returns {{ stop(): UsageSeries }}
+ *
+ * @typedef {{ seconds: number[], cpu: number[], rss: number[] }} UsageSeries times since the begin, processor time of
+ *   all threads as a share of one core, and resident bytes, of each second
+ */
+export function watchUsage(pid) {
+  /** @type {UsageSeries} */
+  const series = { seconds: [], cpu: [], rss: [] };
+  const begin = performance.now();
+  let last = { at: begin, ...usage(pid) };
+  const timer = setInterval(() => {
+    const now = { at: performance.now(), ...usage(pid) };
+    series.seconds.push((now.at - begin) / 1000);
+    series.cpu.push((now.cpuMs - last.cpuMs) / (now.at - last.at));
+    series.rss.push(now.rss);
+    last = now;
+  }, 1000);
+  return {
+    stop() {
+      clearInterval(timer);
+      return series;
+    },
+  };
+}
+
+/** How many files and sockets a process may have open; Node uses what the hard limit allows. */
+export function openFileLimit() {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'utf8');
+    return Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  } catch {
+    return Infinity;
+  }
+}

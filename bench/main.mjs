@@ -1,47 +1,120 @@
-// npm run bench -- [all|store|ingest|registration|commands|live|presence|parse ...] [--quick] [--write]
+// npm run bench -- [all|<scenario> ...] [--quick] [--write] [--cpu-prof <folder>]
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { profileHubs } from './hub.mjs';
 import { describeMachine, machine } from './machine.mjs';
-import { toMarkdown, write } from './report.mjs';
+import { describeProfiles, readProfiles } from './profile.mjs';
+import { createProgress } from './report/progress.mjs';
+import { targetsToMarkdown, toMarkdown, writePage, writeResult } from './report/report.mjs';
 
 /**
- * @typedef {object} SuiteOptions
+ * @typedef {object} ScenarioOptions
  * @property {boolean} quick sizes that take seconds: whether it works, not how fast
  * @property {(text: string) => void} log progress
  */
 
-const suites = ['store', 'ingest', 'registration', 'commands', 'live', 'presence', 'parse'];
+const scenarios = {
+  'ingest-100': '100 connections, QoS 1, 32 messages in flight',
+  'ingest-1000': '1,000 devices, QoS 1, one message in flight',
+  'qos0-flood': '100 connections, QoS 0, as much as they can',
+  'http-batch': 'telemetry.update over HTTP in batches of 100',
+  paced: '10,000 messages a second for 10 minutes, and everything else meanwhile',
+  'idle-connections': '15,000 connections that seldom say anything',
+  registry: '100,000 registered devices',
+  'long-store': '100 million stored readings',
+  commands: 'commands, from the call to the answer',
+  live: 'live updates over the WebSocket',
+  registration: '1,000 devices that register at once',
+  parse: 'strict JSON beside JSON.parse',
+  peers: 'the hub beside stock nodes with Mosquitto and InfluxDB, and its ceilings',
+};
+const names = Object.keys(scenarios);
 
-const usage = `usage: npm run bench -- [all|${suites.join('|')} ...] [--quick] [--write]
-  --quick  small sizes: shows that it works, not how fast
-  --write  also writes bench/results/ and the tables of docs/performance.md`;
+const usage = `usage: npm run bench -- [all|<scenario> ...] [--quick] [--write] [--cpu-prof <folder>]
+${Object.entries(scenarios)
+  .map(([name, about]) => `  ${name.padEnd(18)}${about}`)
+  .join('\n')}
+  --quick           small sizes: shows that it works, not how fast
+  --write           also writes bench/results/, the charts, and the tables of docs/performance.md
+  --cpu-prof <dir>  profiles the hubs, keeps the profiles in this folder, and prints where the time went`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  },
-});
-const wanted = positionals.length === 0 || positionals.includes('all') ? suites : positionals;
-const unknown = wanted.filter((name) => !suites.includes(name));
-if (unknown.length > 0) fail(`no suite ${unknown.join(', ')}\n${usage}`);
-if (values.quick && values.write) fail('figures of --quick are not worth writing down');
+const { values, positionals } = readArguments();
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const wanted = positionals.length === 0 || positionals.includes('all') ? names : positionals;
+const unknown = wanted.filter((name) => !names.includes(name));
+if (unknown.length > 0) fail(`no scenario ${unknown.join(', ')}\n${usage}`);
+const { 'cpu-prof': profiles, quick, write } = values;
+if (write && quick) fail('figures of --quick are not worth writing down');
+if (write && profiles !== undefined) fail('a profiled hub is slower: no figures to write down');
 if (!existsSync(join(import.meta.dirname, '../dist/hub.js'))) fail('first: npm run build');
+
+const progress = createProgress();
+/** @type {string[]} */
+let profiled = [];
+if (profiles !== undefined) profileHubs(resolve(profiles), (folder) => profiled.push(folder));
 
 const here = machine();
 console.log(`${describeMachine(here)}\n`);
-for (const name of wanted) {
-  const { run, about } = await import(`./suites/${name}.mjs`);
+/** @type {import('./report/report.mjs').Measured[]} */
+const outcomes = [];
+for (const name of wanted) await measure(name);
+if (outcomes.some(({ results }) => results.some(({ met }) => met !== undefined)))
+  console.log(targetsToMarkdown(outcomes));
+if (write) writePage(names);
+
+/** @param {string} name */
+async function measure(name) {
+  const begin = performance.now();
   try {
-    const log = (/** @type {string} */ text) => console.error(`${name}: ${text}`);
-    const outcome = await run({ quick: values.quick, log });
-    console.log(`${toMarkdown(outcome)}\n\n${about}\n`);
-    if (values.write) write(name, about, outcome, here);
+    const { run, about } = await import(`./scenarios/${name}.mjs`);
+    const outcome = await run({ quick, log: showProgress(name, begin) });
+    if (quick) withoutVerdicts(outcome);
+    const seconds = (performance.now() - begin) / 1000;
+    const measured_at = new Date().toISOString();
+    const measured = { scenario: name, measured_at, seconds, machine: here, about, ...outcome };
+    progress.clear();
+    console.log(`${toMarkdown(outcome)}\n\n${about} Took ${seconds.toFixed(0)} s.\n`);
+    outcomes.push(measured);
+    if (write) writeResult(measured);
   } catch (error) {
+    progress.clear();
     console.error(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
     process.exitCode = 1;
+  }
+  for (const folder of profiled.splice(0))
+    console.log(`Profile of a hub, ${folder}\n${describeProfiles(readProfiles(folder))}\n`);
+}
+
+/** Small sizes say nothing about targets. @param {import('./report/report.mjs').Outcome} outcome */
+function withoutVerdicts({ results }) {
+  for (const row of results) delete row.met;
+}
+
+/** @param {string} name @param {number} begin @returns {(text: string) => void} */
+function showProgress(name, begin) {
+  return (text) => {
+    const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+    progress.show(`${name} (${wanted.indexOf(name) + 1}/${wanted.length}, ${seconds} s): ${text}`);
+  };
+}
+
+function readArguments() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        quick: { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+        'cpu-prof': { type: 'string' },
+      },
+    });
+  } catch (error) {
+    return fail(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
   }
 }
 

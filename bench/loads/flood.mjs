@@ -1,57 +1,34 @@
 // As many acknowledged messages as the other side takes: every connection keeps its window full.
-import { createTimes } from '../figures.mjs';
-import { connectDevices } from '../mqtt-connection.mjs';
-import { createTelemetryPackets } from '../telemetry-packet.mjs';
+import { createMeter } from '../meter.mjs';
+import { openDevices } from '../devices/raw-connection.mjs';
+import { createSender } from '../devices/sender.mjs';
 
 /**
- * @param {{ port: number, devices: import('../mqtt-connection.mjs').Device[], window: number, warmUpMs: number,
- *   runMs: number }} options
- * @returns {Promise<{ sent: number, rate: number, ack: import('../figures.mjs').Figures }>} once all that was sent
- *   is acknowledged; rate and times are without the warming up
+ * @param {{ port: number, devices: import('../devices/raw-connection.mjs').Device[], window: number,
+ *   timing: import('../meter.mjs').Timing }} options
+ * @returns {Promise<{ sent: number } & import('../meter.mjs').Metered>} once all that was sent is acknowledged; times
+ *   are from sending to acknowledgement
  */
-export async function run({ port, devices, window, warmUpMs, runMs }) {
-  const connections = await connectDevices(port, devices);
-  const times = createTimes();
-  const begin = performance.now();
-  const countFrom = begin + warmUpMs;
-  const end = countFrom + runMs;
+export async function run({ port, devices, window, timing }) {
+  const connections = await openDevices(port, devices);
+  const meter = createMeter(timing);
   let sent = 0;
-  let acknowledged = 0;
-  let counted = 0;
-
-  await new Promise((resolve) => {
-    connections.forEach((connection, index) => {
-      const packets = createTelemetryPackets(devices[index].id);
-      const sentAt = new Float64Array(window + 1);
-      /** @type {number[]} */
-      let free = Array.from({ length: window }, (_, slot) => slot + 1);
-      const fill = (/** @type {number} */ now) => {
-        if (free.length === 0 || now >= end) return;
-        const burst = Buffer.allocUnsafe(free.length * packets.length);
-        free.forEach((slot, position) => {
-          packets.write(burst, position * packets.length, slot);
-          sentAt[slot] = now;
-        });
-        sent += free.length;
-        free = [];
-        connection.socket.write(burst);
-      };
-      let now = begin;
-      connection.onAck = (slot) => {
-        if (free.length === 0) now = performance.now();
-        free.push(slot);
-        acknowledged += 1;
-        if (now < countFrom || now >= end) return;
-        counted += 1;
-        times.add(now - sentAt[slot]);
-      };
-      connection.onRead = () => {
-        fill(now);
-        if (acknowledged === sent && now >= end) resolve(undefined);
-      };
-      fill(begin);
-    });
+  connections.forEach((connection, index) => {
+    const sender = createSender(
+      connection,
+      devices[index].id,
+      { window },
+      {
+        onTime: meter.time,
+        onAcknowledged(count, now) {
+          meter.count(count, now);
+          if (now < meter.end) sent += sender.send(window, now);
+        },
+      },
+    );
+    sent += sender.send(window, performance.now());
   });
+  await meter.finished(() => sent - meter.total());
   for (const connection of connections) connection.end();
-  return { sent, rate: (counted * 1000) / runMs, ack: times.figures() };
+  return { sent, ...meter.figures() };
 }

@@ -1,11 +1,11 @@
 // New devices that register over HTTP.
 import { createTimes } from '../figures.mjs';
-import { eachOf } from '../mqtt-connection.mjs';
+import { eachOf } from '../each-of.mjs';
 import { createRpcClient, registration } from '../rpc-client.mjs';
 
 /**
  * @param {{ url: string, registrationKey: string, count: number, atOnce: number }} options
- * @returns {Promise<{ devices: import('../mqtt-connection.mjs').Device[], seconds: number,
+ * @returns {Promise<{ devices: import('../devices/raw-connection.mjs').Device[], seconds: number,
  *   times: import('../figures.mjs').Figures }>} from the call to its answer, on connections that are open already
  */
 export async function run({ url, registrationKey, count, atOnce }) {

@@ -1,6 +1,7 @@
 // New devices, connected already, that all announce themselves in the same moment.
 import { createTimes } from '../figures.mjs';
-import { connect, eachOf } from '../mqtt-connection.mjs';
+import { eachOf } from '../each-of.mjs';
+import { connect } from '../devices/mqtt-connection.mjs';
 import { registration } from '../rpc-client.mjs';
 
 /**

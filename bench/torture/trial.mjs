@@ -1,6 +1,6 @@
 // What all faults have in common: devices report, something bad happens, and the books are compared in the end.
 import { startApart } from '../apart.mjs';
-import { eachOf } from '../mqtt-connection.mjs';
+import { eachOf } from '../each-of.mjs';
 import { registration } from '../rpc-client.mjs';
 import { audit, storedInFile } from './audit.mjs';
 import { watchCalls } from './calls.mjs';
@@ -27,7 +27,7 @@ import { withSite } from './site.mjs';
  *
  * @typedef {object} Stage
  * @property {import('./site.mjs').Site} site
- * @property {(count: number, heartbeat?: number) => Promise<import('../mqtt-connection.mjs').Device[]>} register more
+ * @property {(count: number, heartbeat?: number) => Promise<import('../devices/raw-connection.mjs').Device[]>} register more
  *   devices
  * @property {(journals: readonly import('./journal.mjs').Journal[]) => void} keep what else was sent
  */

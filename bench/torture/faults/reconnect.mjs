@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import mqttPacket from 'mqtt-packet';
 import { connectAsync } from 'mqtt';
 import { count } from '../../figures.mjs';
-import { eachOf } from '../../mqtt-connection.mjs';
+import { eachOf } from '../../each-of.mjs';
 import { openMqtt, subscribe } from '../mqtt-raw.mjs';
 import { outcomeOf, verdict } from '../outcome.mjs';
 import { trial } from '../trial.mjs';

@@ -6,7 +6,7 @@ export const about =
   'Strict parsing (duplicate keys, depth, numbers, UTF-8) of bytes as they come from a socket, against ' +
   '`JSON.parse` of the same bytes as text; the two take turns, the figures are medians of the turns.';
 
-/** @param {import('../main.mjs').SuiteOptions} options */
+/** @param {import('../main.mjs').ScenarioOptions} options */
 export async function run({ quick }) {
   const { parseStrictJson } = await import('../../dist/core/rpc/json.js');
   const turns = quick ? 3 : 21;

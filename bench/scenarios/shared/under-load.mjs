@@ -1,11 +1,11 @@
 // The same measurement on an idle hub and on one that takes telemetry.
-import { runApart, startApart } from './apart.mjs';
-import { count, timesToMax } from './figures.mjs';
-import { registerDevices, withHub } from './hub.mjs';
+import { runApart, startApart } from '../../apart.mjs';
+import { count, timesToMax } from '../../figures.mjs';
+import { registerDevices, withHub } from '../../hub.mjs';
 
 /**
  * @param {{ load: string, target: string, devices: number, rate: number, senders: number,
- *   optionsOf: (hub: import('./hub.mjs').Hub, devices: import('./mqtt-connection.mjs').Device[]) => object }} plan
+ *   optionsOf: (hub: import('../../hub.mjs').Hub, devices: import('../../devices/raw-connection.mjs').Device[]) => object }} plan
  *   `load` is measured with `devices` of its own while `senders` others report `rate` readings a second
  */
 export const idleAndUnderLoad = ({ load, target, devices, rate, senders, optionsOf }) =>

@@ -1,11 +1,11 @@
 // A command's whole way: HTTP, hub, MQTT, device, and back.
-import { idleAndUnderLoad } from '../under-load.mjs';
+import { idleAndUnderLoad } from './shared/under-load.mjs';
 
 export const about =
   'One `device.execute` after the other over HTTP, for devices on MQTT that answer at once; each command is ' +
   'also written to the database twice on its way.';
 
-/** @param {import('../main.mjs').SuiteOptions} options */
+/** @param {import('../main.mjs').ScenarioOptions} options */
 export async function run({ quick }) {
   const sizes = quick ? { warmUp: 5, count: 40 } : { warmUp: 200, count: 2_000 };
   const results = await idleAndUnderLoad({

@@ -8,7 +8,7 @@ export const about =
   'key. The first round meets a hub that has just started and has not compiled its code yet; the others one ' +
   'that has registered devices before.';
 
-/** @param {import('../main.mjs').SuiteOptions} options */
+/** @param {import('../main.mjs').ScenarioOptions} options */
 export async function run({ quick }) {
   const devices = quick ? 50 : 1_000;
   const rounds = quick ? 2 : 4;

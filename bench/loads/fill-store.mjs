@@ -1,0 +1,50 @@
+// Years of readings, put into a telemetry database by the part of the store that writes its file.
+import { tellProgress } from '../load.mjs';
+
+const perCommit = 250_000;
+
+/**
+ * One series for each device, one after the other.
+ * @param {{ file: string, deviceIds: string[], readings: number, start: number, stepMs: number }} options `readings` of
+ *   each device, the first at `start` (ms since the epoch); the file may not be in use
+ * @returns {Promise<{ rate: number }>} readings written a second
+ */
+export async function run({ file, deviceIds, readings, start, stepMs }) {
+  const { createTelemetryFile } =
+    await import('../../dist/adapters/storage/sqlite/telemetry-file.js');
+  const { createPackedReadings } = await import('../../dist/adapters/storage/sqlite/packing.js');
+  const telemetry = createTelemetryFile(file);
+  let { nextId } = telemetry.load();
+  const begin = performance.now();
+  let written = 0;
+  for (const device_id of deviceIds) {
+    const id = nextId++;
+    let series = [
+      {
+        ...{ id, device_id, sensor_id: '', measurement_type: 'temperature' },
+        ...{ unit: 'celsius', value_type: 'number' },
+      },
+    ];
+    for (let first = 0; first < readings; first += perCommit) {
+      const length = Math.min(perCommit, readings - first);
+      const packed = createPackedReadings(length);
+      packed.series.fill(id);
+      for (let i = 0; i < length; i++) {
+        const at = first + i;
+        packed.timestamp[i] = start + at * stepMs;
+        // A day goes up and down, with some noise.
+        const hour = ((at * stepMs) % 86_400_000) / 3_600_000;
+        packed.number[i] =
+          Math.round((20 + 5 * Math.sin((hour * Math.PI) / 12)) * 10 + (at % 7)) / 10;
+      }
+      telemetry.commit({ series, readings: packed });
+      telemetry.move();
+      series = [];
+      written += length;
+      tellProgress({ written });
+    }
+  }
+  const rate = (written * 1000) / (performance.now() - begin);
+  telemetry.close();
+  return { rate };
+}
