@@ -1,7 +1,7 @@
 import type { RemoteSeries } from '../../../core/telemetry/remote.ts';
 import { createSeriesIndex, type Series, type SeriesIndex } from '../series-index.ts';
 import { forgets } from './changes.ts';
-import type { LoadedSpool, SpooledSeries, WaitingChange } from './spool-types.ts';
+import type { LoadedSpool, EnteredChange, SpooledSeries } from './spool-types.ts';
 
 /** The series the hub knows, and what of them the spool file has to know. */
 export interface SeriesRegistry {
@@ -22,7 +22,7 @@ export interface SeriesRegistry {
    * Brings in the series the database has, except those that `changes` will remove from it. Series it does not have and
    * of which nothing waits are forgotten. Gives the ids of those.
    */
-  merge(found: readonly RemoteSeries[], changes: readonly WaitingChange[]): number[];
+  merge(found: readonly RemoteSeries[], changes: readonly EnteredChange[]): number[];
   /** What the file does not know yet. */
   unsaved(): SpooledSeries[];
 }
@@ -100,7 +100,7 @@ export function createSeriesRegistry({
     merge(found, changes) {
       const listed = new Set<Series>();
       for (const one of found)
-        if (!changes.some((change) => forgets(change, one))) listed.add(bringIn(one));
+        if (!changes.some(({ change }) => forgets(change, one))) listed.add(bringIn(one));
       return remove(
         [...index.all()].filter((series) => !listed.has(series) && !waiting.has(series.id)),
       );

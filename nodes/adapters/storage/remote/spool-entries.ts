@@ -2,7 +2,13 @@ import type { DatabaseSync } from 'node:sqlite';
 import { ErrorCode, RpcError } from '../../../core/rpc/errors.ts';
 import type { PackedReadings } from '../packing.ts';
 import { decodeBatch, encodeBatch } from './spool-batch.ts';
-import type { ScannedReadings, SpoolHead, SpoolLevel, WaitingChange } from './spool-types.ts';
+import type {
+  EnteredChange,
+  ScannedReadings,
+  SpoolHead,
+  SpoolLevel,
+  WaitingChange,
+} from './spool-types.ts';
 
 /** What a row takes besides its body, roughly. */
 const rowBytes = 64;
@@ -20,7 +26,7 @@ export interface EntryTable {
   /** @throws RpcError -32006 when the batches find no room */
   append(batches: readonly PackedReadings[], at: number): void;
   appendChange(change: WaitingChange, at: number): void;
-  changes(): { id: number; change: WaitingChange }[];
+  changes(): EnteredChange[];
   head(maxReadings: number): SpoolHead | undefined;
   /** Forgets the entries up to this one. */
   release(last: number): void;
@@ -118,9 +124,9 @@ export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable
     scan({ series, start, end, after }) {
       const wanted = new Set(series);
       const found = matching.all(after, start, end) as unknown as EntryRow[];
-      const batches = found.flatMap(({ body }) => {
-        const batch = pick(decodeBatch(body), wanted, start, end);
-        return batch.series.length > 0 ? [batch] : [];
+      const batches = found.flatMap(({ id, body }) => {
+        const readings = pick(decodeBatch(body), wanted, start, end);
+        return readings.series.length > 0 ? [{ entry: id, readings }] : [];
       });
       const next = found[scanEntries - 1]?.id;
       return { batches, ...(next !== undefined && { next }) };

@@ -6,6 +6,12 @@ import type { Series } from '../series-index.ts';
 /** A change of the database that waits its turn among the readings. */
 export type WaitingChange = { removeDevice: string } | { expire: ExpiryTimes };
 
+/** A change and the entry it is in. */
+export interface EnteredChange {
+  id: number;
+  change: WaitingChange;
+}
+
 /** A series of the spool's index. */
 export interface SpooledSeries {
   series: Series;
@@ -39,7 +45,7 @@ export interface LoadedSpool {
   series: SpooledSeries[];
   /** Larger than the id of any series. */
   nextId: number;
-  changes: { id: number; change: WaitingChange }[];
+  changes: EnteredChange[];
   level: SpoolLevel;
 }
 
@@ -51,9 +57,15 @@ export interface SpoolHead {
   last: number;
 }
 
+/** Readings of one entry. */
+export interface ScannedBatch {
+  entry: number;
+  readings: PackedReadings;
+}
+
 /** Part of what waits for some series, in the order it came. */
 export interface ScannedReadings {
-  batches: PackedReadings[];
+  batches: ScannedBatch[];
   /** The entry after which to go on; absent at the end. */
   next?: number;
 }

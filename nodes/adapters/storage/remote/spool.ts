@@ -4,8 +4,10 @@ import { packReadings, transferOfReadings, type PackedReadings } from '../packin
 import type { Series } from '../series-index.ts';
 import { createWorkerHost, workerUrl, type StartThread } from '../worker-host.ts';
 import type {
+  EnteredChange,
   LoadedSpool,
   RefusedReading,
+  ScannedBatch,
   ScannedReadings,
   SpooledSeries,
   SpoolHead,
@@ -32,12 +34,12 @@ export interface Spool {
   save(series: SpooledSeries[]): Promise<void>;
   forget(series: number[]): Promise<void>;
   /** Waiting readings of these series in [start, end), in the order they came; undefined when they are too many. */
-  scan(series: number[], start: number, end: number): Promise<PackedReadings[] | undefined>;
+  scan(series: number[], start: number, end: number): Promise<ScannedBatch[] | undefined>;
   level(): SpoolLevel;
   /** Nothing waits, and nothing is about to. */
   isEmpty(): boolean;
-  /** Changes that wait. */
-  changes(): WaitingChange[];
+  /** Changes that wait, with the ids of their entries. */
+  changes(): readonly EnteredChange[];
   failure(): Error | undefined;
   close(): Promise<void>;
 }
@@ -94,11 +96,11 @@ export async function openSpool(options: {
     save: (series) => worker.call('save', { series, indexedTo: level.newest }),
     forget: (series) => worker.call('forget', series),
     async scan(series, start, end) {
-      const batches: PackedReadings[] = [];
+      const batches: ScannedBatch[] = [];
       let count = 0;
       for (let after: number | undefined = 0; after !== undefined;) {
         const found: ScannedReadings = await worker.call('scan', { series, start, end, after });
-        for (const batch of found.batches) count += batch.series.length;
+        for (const { readings } of found.batches) count += readings.series.length;
         if (count > maxScanned) return undefined;
         batches.push(...found.batches);
         after = found.next;
@@ -107,7 +109,7 @@ export async function openSpool(options: {
     },
     level: () => level,
     isEmpty: () => level.entries === 0 && appending === 0,
-    changes: () => changes.map(({ change }) => change),
+    changes: () => changes,
     failure: () => worker.failure(),
     async close() {
       try {

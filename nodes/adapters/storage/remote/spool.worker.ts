@@ -71,7 +71,10 @@ serveCalls<SpoolOperations>({
   },
   scan(request) {
     const found = file().scan(request);
-    return { value: found, transfer: found.batches.flatMap(transferOfReadings) };
+    return {
+      value: found,
+      transfer: found.batches.flatMap((batch) => transferOfReadings(batch.readings)),
+    };
   },
   close() {
     opened?.close();

@@ -129,7 +129,7 @@ export async function createSpooledTelemetryStore(
     await queue.add({ work }, 1);
   };
   const answer = createAnswering({
-    ...{ remote, registry, courier, clock, limitMs: tuning.queryMs },
+    ...{ remote, spool, registry, courier, clock, limitMs: tuning.queryMs },
   });
   const save = async (): Promise<void> => {
     const series = registry.unsaved();
