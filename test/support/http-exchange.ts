@@ -3,10 +3,11 @@ import {
   createServer,
   type IncomingHttpHeaders,
   type IncomingMessage,
-  type Server,
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 
 /** A request as the servers of the tests see it, unpacked. */
@@ -21,68 +22,78 @@ export interface HttpRequest {
 export interface HttpAnswer {
   status: number;
   headers?: Record<string, string>;
-  /** An object is sent as JSON; an iterable piece by piece. */
-  body?: string | object | Iterable<string>;
+  /** An object is sent as JSON; an iterable piece by piece, and where it throws the connection breaks. */
+  body?: string | object | Iterable<string> | AsyncIterable<string>;
 }
 
 /** Answers a request, or undefined to leave it without an answer. */
 export type HttpHandler = (request: HttpRequest) => HttpAnswer | undefined;
 
-/** An HTTP server on the loopback that hands whole requests to a handler. */
-export async function startHttpServer(
-  handle: HttpHandler,
-): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = createServer((message, response) => void exchange(message, response, handle));
-  return { port: await listen(server), close: () => stop(server) };
+export interface HttpServerUnderTest {
+  port: number;
+  /** How many requests were given up before they had their whole answer. */
+  abandoned: () => number;
+  close: () => Promise<void>;
 }
 
-export async function listen(server: Server): Promise<number> {
+/** An HTTP server on the loopback that hands whole requests to a handler. */
+export async function startHttpServer(handle: HttpHandler): Promise<HttpServerUnderTest> {
+  let abandoned = 0;
+  const server = createServer((message, response) => {
+    response.on('close', () => {
+      if (!response.writableEnded) abandoned += 1;
+    });
+    void exchange(message, response, handle);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+  return {
+    port: (server.address() as AddressInfo).port,
+    abandoned: () => abandoned,
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
 }
 
-export async function stop(server: Server): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  server.closeAllConnections();
-  await closed;
-}
-
-export async function exchange(
+async function exchange(
   message: IncomingMessage,
   response: ServerResponse,
   handle: HttpHandler,
 ): Promise<void> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of message) chunks.push(chunk as Buffer);
-  const bytes = Buffer.concat(chunks);
-  const packed = message.headers['content-encoding'] === 'gzip';
-  const url = new URL(message.url!, 'http://server');
-  const answer = handle({
-    method: message.method!,
-    path: url.pathname,
-    params: url.searchParams,
-    headers: message.headers,
-    body: (packed ? gunzipSync(bytes) : bytes).toString(),
-  });
-  if (answer) await send(response, answer);
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of message) chunks.push(chunk as Buffer);
+    const bytes = Buffer.concat(chunks);
+    const packed = message.headers['content-encoding'] === 'gzip';
+    const url = new URL(message.url!, 'http://server');
+    const answer = handle({
+      method: message.method!,
+      path: url.pathname,
+      params: url.searchParams,
+      headers: message.headers,
+      body: (packed ? gunzipSync(bytes) : bytes).toString(),
+    });
+    if (answer) await send(response, answer);
+  } catch {
+    response.destroy();
+  }
 }
 
 async function send(
   response: ServerResponse,
   { status, headers, body }: HttpAnswer,
 ): Promise<void> {
-  const isText = typeof body === 'string';
-  const isIterable = !isText && body !== undefined && Symbol.iterator in body;
-  const type = isText || isIterable ? {} : { 'content-type': 'application/json; charset=utf-8' };
-  response.writeHead(status, { ...type, ...headers });
-  if (!isIterable) {
-    response.end(isText || body === undefined ? body : JSON.stringify(body));
+  if (typeof body === 'object' && (Symbol.iterator in body || Symbol.asyncIterator in body)) {
+    response.writeHead(status, headers);
+    await pipeline(Readable.from(body), response);
     return;
   }
-  for (const piece of body)
-    if (!response.write(piece) && !response.destroyed)
-      await Promise.race([once(response, 'drain'), once(response, 'close')]);
-  response.end();
+  const isText = typeof body !== 'object';
+  const type = isText ? {} : { 'content-type': 'application/json; charset=utf-8' };
+  response.writeHead(status, { ...type, ...headers });
+  response.end(isText ? body : JSON.stringify(body));
 }

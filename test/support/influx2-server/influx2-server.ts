@@ -21,7 +21,9 @@ export interface Influx2Server {
   makeBucket(name: string, retention?: number): Bucket;
   /** Sees each request first; its answer goes out instead of the server's. */
   intercept: ((request: HttpRequest) => HttpAnswer | 'silence' | undefined) | undefined;
-  close(): Promise<void>;
+  /** How many requests were given up before they had their whole answer. */
+  abandoned: () => number;
+  close: () => Promise<void>;
 }
 
 /** Names of buckets a token may read and write, and whether it may see the organization and make buckets. */
@@ -176,7 +178,7 @@ export async function startInflux2Server(version = 'v2.7.12'): Promise<Influx2Se
       return failure(500, 'internal error', String(error));
     }
   };
-  const { port, close } = await startHttpServer(handle);
+  const { port, abandoned, close } = await startHttpServer(handle);
   const server: Influx2Server = {
     url: `http://127.0.0.1:${port}`,
     tokens,
@@ -184,6 +186,7 @@ export async function startInflux2Server(version = 'v2.7.12'): Promise<Influx2Se
     requests,
     makeBucket,
     intercept: undefined,
+    abandoned,
     close,
   };
   return server;

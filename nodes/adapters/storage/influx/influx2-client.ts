@@ -68,7 +68,7 @@ export function createInflux2Client(
           send: transport.send.bind(transport),
           request: transport.request.bind(transport),
           iterate: (...request) =>
-            limited(transport.iterate(...request), largestAnswer, longestLine),
+            annotated(limited(transport.iterate(...request), largestAnswer, longestLine)),
         };
         const api = new InfluxDB({ url, transport: bounded }).getQueryApi(organization);
         for await (const row of api.iterateRows(flux)) {
@@ -86,4 +86,15 @@ export function createInflux2Client(
 function assertNoError({ values, tableMeta }: Row): void {
   if (tableMeta.columns[0]?.label !== 'error') return;
   throw new Refusal(400, values[0] ?? '');
+}
+
+/** Passes on an answer that begins as annotated CSV does, even an empty one; anything else would be read as no rows. */
+async function* annotated(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    if (isFirst && !'#,\r\n'.includes(String.fromCharCode(chunk[0] ?? 10)))
+      throw new Refusal(200, `this is not annotated CSV: ${Buffer.from(chunk).toString()}`);
+    isFirst = false;
+    yield chunk;
+  }
 }
