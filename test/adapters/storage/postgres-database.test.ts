@@ -20,14 +20,14 @@ const seriesOf = (
 });
 const always = { start: -8.64e15, end: 8.64e15, limit: 10_000 };
 
-describe('createPostgresDatabase', () => {
+describe('createPostgresDatabase', function () {
+  this.timeout(60_000);
   let server: PostgresServer;
   let database: RemoteDatabase;
   let databases = 0;
   let opened: RemoteDatabase[];
 
   before(async function () {
-    this.timeout(30_000);
     server = await startPostgresServer(this);
   });
   after(() => server.stop());
@@ -160,8 +160,7 @@ describe('createPostgresDatabase', () => {
     assert.equal((await connect().open())[0]?.unit, 'celsius');
   });
 
-  it('takes ten thousand readings of as many series at once', async function () {
-    this.timeout(20_000);
+  it('takes ten thousand readings of as many series at once', async () => {
     const many = Array.from({ length: 10_000 }, (_, i) => reading(i, i, { device_id: `d${i}` }));
     assert.deepEqual(await database.write(many), { rejected: [] });
     assert.equal(await database.count(), 10_000);
@@ -214,8 +213,7 @@ describe('createPostgresDatabase', () => {
     assert.deepEqual(await sql('SELECT setting FROM seen'), [{ setting: 'on' }]);
   });
 
-  it('counts exactly while there are few readings, and estimates past that', async function () {
-    this.timeout(20_000);
+  it('counts exactly while there are few readings, and estimates past that', async () => {
     await database.write([reading(1, 1), reading(2, 2), reading(2, 3)]);
     assert.equal(await database.count(), 2);
     await sql(
@@ -248,8 +246,7 @@ describe('createPostgresDatabase', () => {
       assert.equal((await database.readings(seriesOf('string'), always))[0]?.value, 'now text');
     });
 
-    it('deletes the many readings of a device in small steps', async function () {
-      this.timeout(30_000);
+    it('deletes the many readings of a device in small steps', async () => {
       await database.write([reading(0, 1), reading(0, 1, { device_id: 'other' })]);
       await sql(`INSERT INTO llm_iot.readings SELECT i, i, id, 0 FROM generate_series(1, 25000) AS i,
         llm_iot.series WHERE device_id = 'd'`);
@@ -288,8 +285,7 @@ describe('createPostgresDatabase', () => {
       assert.equal((await sql('SELECT FROM llm_iot.series')).length, 1);
     });
 
-    it('forgets what is too old, by measurement type', async function () {
-      this.timeout(20_000);
+    it('forgets what is too old, by measurement type', async () => {
       const rows = ['a', 'b', "c' OR true; --"].flatMap((measurement_type) =>
         Array.from({ length: 20 }, (_, i) => reading(i, i, { measurement_type })),
       );
@@ -324,8 +320,7 @@ describe('createPostgresDatabase', () => {
       string: fc.string({ unit: 'binary' }),
     };
 
-    it('gives the numbers of the aggregator for any values, buckets and pages', async function () {
-      this.timeout(60_000);
+    it('gives the numbers of the aggregator for any values, buckets and pages', async () => {
       let run = 0;
       await fc.assert(
         fc.asyncProperty(

@@ -3,8 +3,6 @@ import type { Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
 import { explained, isRefusal } from './errors.ts';
 import type { Target } from './target.ts';
 
-/** One for the write there is at a time, some for questions beside it. */
-const maxConnections = 4;
 /** How much longer than the server the client waits: it is the server that should end a statement. */
 const graceMs = 500;
 
@@ -23,9 +21,12 @@ export interface Connections {
   close: () => Promise<void>;
 }
 
-export function createConnections(target: Target): Connections {
+/** @param most how many there are at once */
+export function createConnections(target: Target, most: number): Connections {
   const sockets = new Set<Socket>();
   const prepared = new WeakSet<PoolClient>();
+  /** Ends the wait of those who want a connection. */
+  const waiting = new Set<(error: Error) => void>();
   let pool: Promise<Pool> | undefined;
   let closed = false;
 
@@ -46,10 +47,18 @@ export function createConnections(target: Target): Connections {
     );
     return (Array.isArray(result) ? result.at(-1) : result) as QueryResult;
   };
+  const connect = (from: Pool): Promise<PoolClient> => {
+    const { promise, resolve, reject } = Promise.withResolvers<PoolClient>();
+    waiting.add(reject);
+    from
+      .connect()
+      .then((client) => (closed ? client.release(true) : resolve(client)), reject)
+      .finally(() => waiting.delete(reject));
+    return promise;
+  };
   const use = async <T>(work: (client: PoolClient) => Promise<T>): Promise<T> => {
     if (closed) throw new Error('the store is closed');
-    pool ??= openPool(target, sockets);
-    const client = await fromPostgres((await pool).connect());
+    const client = await fromPostgres(connect(await (pool ??= openPool(target, most, sockets))));
     // What ends a connection is the error of the statement under way as well.
     client.on('error', ignore);
     let isDoubtful = false;
@@ -86,20 +95,22 @@ export function createConnections(target: Target): Connections {
         }
       }),
     async close() {
+      if (closed) return;
       closed = true;
       const ended = (await pool)?.end();
       for (const socket of sockets) socket.destroy();
+      for (const refuse of waiting) refuse(new Error('closed'));
       await ended;
     },
   };
 }
 
 /** @throws Error when the package `pg` is missing */
-async function openPool(target: Target, sockets: Set<Socket>): Promise<Pool> {
+async function openPool(target: Target, most: number, sockets: Set<Socket>): Promise<Pool> {
   const { host, port, database, username, password, tls, timeoutMs } = target;
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
-    ...{ host, port, database, user: username, ssl: tls, max: maxConnections },
+    ...{ host, port, database, user: username, ssl: tls, max: most },
     // As a function, so that an empty one is not looked for in the environment.
     password: () => password,
     application_name: 'llm-iot-hub',

@@ -70,7 +70,7 @@ async function describeServer({ query }: Connections): Promise<ServerRow> {
 /** By way of the database that every server has, unless somebody removed it. */
 async function createDatabase(target: Target): Promise<void> {
   const { database, username } = target;
-  const connections = createConnections({ ...target, database: 'postgres' });
+  const connections = createConnections({ ...target, database: 'postgres' }, 1);
   const create = `CREATE DATABASE "${database.replaceAll('"', '""')}" ENCODING 'UTF8'`;
   try {
     await connections.query(create).catch(async (error: unknown) => {
@@ -85,7 +85,7 @@ async function createDatabase(target: Target): Promise<void> {
     if (['42P04', '23505'].includes(state)) return;
     if (error instanceof RemoteUnavailable) throw error;
     throw new Error(
-      `${addressOf(target)} does not exist, and ${username} could not make it (${(error as Error).message}); ` +
+      `${addressOf(target)} does not exist, and ${username} could not make it (${((error as Error).cause as Error).message}); ` +
         `make it (CREATE DATABASE … OWNER …) or give ${username} the right (ALTER ROLE … CREATEDB)`,
       { cause: error },
     );

@@ -10,6 +10,9 @@ import { addressOf, parseTarget, type PostgresOptions } from './target.ts';
 import { approximateCount, dropOldChunks } from './timescale.ts';
 import { createWriter } from './writer.ts';
 
+/** Questions that are asked at once; others wait. */
+const questionsAtOnce = 3;
+
 /**
  * Readings in PostgreSQL 13 or later, in a schema of their own; with TimescaleDB in a hypertable. What is written is on
  * the server's disk (and its synchronous standbys', if it has any) when `write` resolves. `count` is exact up to some
@@ -18,10 +21,12 @@ import { createWriter } from './writer.ts';
  */
 export function createPostgresDatabase(options: PostgresOptions): RemoteDatabase {
   const target = parseTarget(options);
-  const connections = createConnections(target);
+  // What changes something has a connection of its own, so that no question holds it up.
+  const changes = createConnections(target, 1);
+  const questions = createConnections(target, questionsAtOnce);
   const seriesIds = createSeriesIds();
-  const write = createWriter(connections, seriesIds);
-  const removal = createRemoval(connections);
+  const write = createWriter(changes, seriesIds);
+  const removal = createRemoval(changes);
   let server: Server | undefined;
   const hypertable = () => (server?.timescale?.isHypertable ? server.timescale : undefined);
 
@@ -38,24 +43,26 @@ export function createPostgresDatabase(options: PostgresOptions): RemoteDatabase
     },
     async open() {
       seriesIds.forget();
-      server = await openDatabase(connections, target);
-      return listSeries(connections);
+      server = await openDatabase(changes, target);
+      return listSeries(changes);
     },
     write: async (readings) => ({ rejected: await write(readings) }),
-    ...createQueries(connections),
+    ...createQueries(questions),
     removeDevice: removal.removeDevice,
     async expire(times) {
       const timescale = hypertable();
       const drop = timescale && dropOldChunks(timescale, times);
-      if (drop !== undefined) await connections.query(drop);
+      if (drop !== undefined) await changes.query(drop);
       await removal.expire(times);
     },
     async count() {
       const timescale = hypertable();
       const statement = timescale ? approximateCount(timescale) : countReadings;
-      const [row] = await connections.query<{ count: number }>(statement);
+      const [row] = await questions.query<{ count: number }>(statement);
       return row?.count;
     },
-    close: connections.close,
+    async close() {
+      await Promise.all([changes.close(), questions.close()]);
+    },
   };
 }
