@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { ErrorCode, RpcError } from '../../../core/rpc/errors.ts';
 import type { PackedReadings } from '../packing.ts';
-import { decodeBatch, encodeBatch } from './spool-batch.ts';
+import { decodeBatch, encodeBatch } from '../packed-batch.ts';
 import type {
   EnteredChange,
   ScannedReadings,

@@ -1,4 +1,4 @@
-import type { PackedReadings } from '../packing.ts';
+import type { PackedReadings } from './packing.ts';
 
 const headerBytes = 8;
 /** Two doubles, the series and the quality. */
