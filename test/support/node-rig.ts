@@ -155,7 +155,8 @@ function translate(key: string, values: Record<string, string> = {}): string {
 }
 
 /** Every node of the package as Node-RED loads it: the built files. */
-async function loadPalette(): Promise<Register[]> {
+/** @param hooks Node-RED's own, which the test helper leaves out of what it gives to nodes */
+async function loadPalette(hooks: unknown): Promise<Register[]> {
   const files = Object.values(packageJson['node-red'].nodes);
   const modules = await Promise.all(
     files.map(
@@ -165,7 +166,9 @@ async function loadPalette(): Promise<Register[]> {
   return modules.map(
     (module): Register =>
       (red) =>
-        module.default(Object.create(red, { _: { value: translate } }) as NodeAPI),
+        module.default(
+          Object.create(red, { _: { value: translate }, hooks: { value: hooks } }) as NodeAPI,
+        ),
   );
 }
 
@@ -302,7 +305,11 @@ export async function startRig(given: RigOptions): Promise<NodeRig> {
   };
 
   await helper.load(
-    [...(await loadPalette()), testTypes, ...loadCore(options.nodeRed, options.core ?? [])],
+    [
+      ...(await loadPalette(helper._RED.hooks)),
+      testTypes,
+      ...loadCore(options.nodeRed, options.core ?? []),
+    ],
     flowOf(options, hubId, dataDir),
     { [hubId]: { adminKey, registrationKey: 'test-registration-key-0123456789' } },
   );
