@@ -168,7 +168,7 @@ describe('bad input to the running hub', function () {
     for (const [what, [payload, cause]] of Object.entries(badTelemetry))
       it(`telemetry that is ${what} is acknowledged, raises an alarm and is counted as ${cause}`, async () => {
         const count = async (): Promise<number> =>
-          (await ask(hub, 'hub.info')).telemetry.refused_messages.mqtt?.[cause] ?? 0;
+          (await ask(hub, 'hub.info')).telemetry.messages.mqtt?.refused[cause] ?? 0;
         const alarms = async (): Promise<number> =>
           (await ask(hub, 'alert.list', { device_id: bystander.id })).alerts[0]?.count ?? 0;
         const before = [await count(), await alarms()] as const;
@@ -196,7 +196,7 @@ describe('bad input to the running hub', function () {
 
     it('an announcement that makes no sense is answered, raises an alarm and is counted', async () => {
       const refused = async (): Promise<Record<string, number>> =>
-        (await ask(hub, 'hub.info')).telemetry.refused_messages.mqtt;
+        (await ask(hub, 'hub.info')).telemetry.messages.mqtt?.refused;
       const before = await refused();
       const clientId = 'board-with-a-bug';
       const board = await connectAsync(hub.mqttUrl, {

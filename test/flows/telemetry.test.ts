@@ -328,7 +328,7 @@ describe('telemetry with the running hub', function () {
       assert.match(refusal.json.message, /temperature 200 is outside -40 to 85/);
       const after = (await ask(hub, 'hub.info')).telemetry;
       const count = (telemetry: typeof after): number[] => [
-        telemetry.refused_messages.mqtt?.['-32700'] ?? 0,
+        telemetry.messages.mqtt?.refused['-32700'] ?? 0,
         telemetry.readings.mqtt.rejected['-32004'] ?? 0,
       ];
       const [messages = 0, readings = 0] = count(before);
