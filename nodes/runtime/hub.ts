@@ -41,6 +41,7 @@ import { createHubTelemetry, type HubTelemetry } from './hub-telemetry.ts';
 import { createInbound, type Inbound } from './inbound.ts';
 import { openBroker, openStore } from './open-ports.ts';
 import { removeDevice } from './remove-device.ts';
+import { keepRetention } from './retention.ts';
 import type { HubSettings } from './settings.ts';
 import { systemClock, systemIds } from './system.ts';
 
@@ -100,8 +101,11 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
     const records = await createSqliteRecordStore({ file: join(settings.dataDir, 'hub.db') });
     opened.push(() => records.close());
-    const store = await openStore(settings, log);
+    const store = await openStore(settings, { clock, ids, log });
     opened.push(() => store.close());
+    const { retention } = settings.store;
+    const stopRetention = keepRetention({ store, retention, clock, log });
+    opened.push(() => Promise.resolve(stopRetention()));
 
     const events = createEmitter<HubEvents>();
     const keys = createKeyRing({ records, ids, clock });
