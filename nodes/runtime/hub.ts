@@ -116,7 +116,13 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const devices = createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings });
     await devices.load();
 
-    const mqtt = await openBroker(settings.broker, { keys, devices, ids, log });
+    const mqtt = await openBroker(settings.broker, {
+      keys,
+      devices,
+      ids,
+      dataDir: settings.dataDir,
+      log,
+    });
     opened.push(() => mqtt.close());
     const commands = createCommandExecutor({
       registry: devices,

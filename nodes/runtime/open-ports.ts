@@ -89,10 +89,10 @@ function placeOf(store: RemoteStoreSettings): string {
   return JSON.stringify([kind, url, ...place]);
 }
 
-/** Starts or connects to the broker a `broker` node describes. @throws Error when its port cannot be listened on */
+/** Starts or connects to the broker a `broker` node describes. @throws Error when its port or file cannot be used */
 export async function openBroker(
   settings: BrokerSettings,
-  deps: { keys: KeyRing; devices: DeviceRegistry; ids: Ids; log: Log },
+  deps: { keys: KeyRing; devices: DeviceRegistry; ids: Ids; dataDir: string; log: Log },
 ): Promise<MqttLink> {
   const { keys, devices, ids, log } = deps;
   if (settings.kind === 'external') {
@@ -112,6 +112,7 @@ export async function openBroker(
     port: settings.port,
     authenticate: (username, password) => mqttPrincipal(keys, username, password),
     ownerOf: (id) => devices.ownerOf(id),
+    sessions: { path: join(deps.dataDir, 'mqtt.db'), isCurrent: ({ id }) => keys.has(id) },
     log,
   });
 }

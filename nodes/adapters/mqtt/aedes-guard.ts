@@ -9,6 +9,7 @@ import type { Audience } from './audience.ts';
 import type { InFlight } from './in-flight.ts';
 import type { BrokerLimits } from './limits.ts';
 import { createPublishLane, type PlainPublish } from './publish-lane.ts';
+import type { Channel } from './sessions/keep-publication.ts';
 
 type Subscription = { topic: string; qos: number };
 type ConnectOrPublish = { properties?: unknown };
@@ -28,6 +29,12 @@ interface ClientInternals {
   connackSent: boolean;
   closed: boolean;
   version: number;
+  broker: BrokerInternals;
+  /** The last message forwarded, by the id of its broker; one that is not newer is not forwarded again. */
+  duplicates: Record<string, number>;
+  /** The packet id of the next message. */
+  _nextId: number;
+  deliverQoS(packet: Forwarded, done: () => void): void;
   /** Packets that were read and are not dealt with, and the call that ends one; at the last one reading goes on. */
   _parsingBatch: number;
   _nextBatch(): void;
@@ -44,9 +51,21 @@ interface ClientInternals {
   };
 }
 
+/** A message on its way to a subscriber. */
+interface Forwarded {
+  retain: boolean;
+  /** Null for a retained message that comes with a new subscription. */
+  brokerId: string | null;
+}
+
 type Listener = (...args: never[]) => void;
 
 interface BrokerInternals {
+  id: string;
+  /** Of the last message that was published. */
+  counter: number;
+  /** How many messages were handed to subscribers. */
+  emissions?: number;
   clients: Record<string, Client>;
   mq: {
     emit(packet: unknown, done: (error?: Error | null) => void): unknown;
@@ -68,7 +87,9 @@ export function guardBroker(broker: Aedes, audience: Audience): void {
   inner.clients = Object.create(null) as Record<string, Client>;
   // A publisher otherwise waits until the slowest subscriber's socket has drained.
   const emit = inner.mq.emit.bind(inner.mq);
+  inner.emissions = 0;
   inner.mq.emit = (packet, done) => {
+    inner.emissions = (inner.emissions ?? 0) + 1;
     emit(packet, () => undefined);
     done();
     return inner.mq;
@@ -85,6 +106,15 @@ export function guardBroker(broker: Aedes, audience: Audience): void {
   };
 }
 
+/** The way of messages that were stored outside of aedes to those who are connected. */
+export function channelOf(broker: Aedes): Channel {
+  const inner = broker as unknown as BrokerInternals;
+  return {
+    identify: (message) => ({ ...message, brokerId: inner.id, brokerCounter: ++inner.counter }),
+    forward: (message) => void inner.mq.emit(message, () => undefined),
+  };
+}
+
 /** What becomes of the bytes of a client. */
 export interface ClientIntake {
   inFlight: InFlight;
@@ -96,6 +126,8 @@ export interface ClientIntake {
 export function guardClient(client: Client, limits: BrokerLimits, intake: ClientIntake): void {
   const inner = internals(client);
   inner.subscriptions = Object.create(null) as Record<string, unknown>;
+  forwardOnce(inner);
+  trackForwardedAsRetained(inner);
   boundReading(client, intake.inFlight);
   const parser = inner._parser;
   const parse = parser.parse.bind(parser);
@@ -114,6 +146,33 @@ export function guardClient(client: Client, limits: BrokerLimits, intake: Client
     }
   };
   parser.prependListener('packet', (packet) => inspect(packet, limits));
+}
+
+/**
+ * Several subscriptions of a client get a message once. aedes tells by the count of its publication, and would take
+ * a message whose way to the disk was longer than that of a later one for forwarded already.
+ */
+function forwardOnce(inner: ClientInternals): void {
+  const { broker } = inner;
+  let last: number | undefined;
+  Object.defineProperty(inner.duplicates, broker.id, {
+    get: () => (last === broker.emissions ? Infinity : 0),
+    set() {
+      last = broker.emissions;
+    },
+  });
+}
+
+/**
+ * aedes does not note the packet id of what it forwards with the retain flag, so its acknowledgement would end
+ * nothing. Here it forwards it without; the flag is set again from the message that waits in the queue.
+ */
+function trackForwardedAsRetained(inner: ClientInternals): void {
+  const deliver = inner.deliverQoS.bind(inner);
+  inner.deliverQoS = (packet, done) => {
+    if (packet.retain && packet.brokerId !== null && !inner.clean) packet.retain = false;
+    deliver(packet, done);
+  };
 }
 
 /** While too much of all clients is in flight, nothing more is read. */
@@ -173,6 +232,8 @@ function isRoutable(topic: string, limits: BrokerLimits): boolean {
   return levels <= limits.maxTopicLevels;
 }
 
+const isString = (value: unknown): boolean => typeof value === 'string';
+
 const propertyChecks: Record<string, (value: unknown) => boolean> = {
   payloadFormatIndicator: (value) => typeof value === 'boolean',
   messageExpiryInterval: (value) => typeof value === 'number',
@@ -181,6 +242,8 @@ const propertyChecks: Record<string, (value: unknown) => boolean> = {
   contentType: (value) => typeof value === 'string',
   responseTopic: (value) => typeof value === 'string' && value.length <= 1024,
   correlationData: (value) => Buffer.isBuffer(value),
+  userProperties: (value) =>
+    typeof value === 'object' && value !== null && Object.values(value).flat().every(isString),
 };
 
 /** A property sent twice is parsed into a list, which cannot be written again: it would end each subscriber. */
@@ -211,6 +274,26 @@ export function resumeSession(client: Client): void {
   internals(client).clean = false;
 }
 
+/** Packet ids under which messages of a kept session wait for their acknowledgement are not given to others. */
+export function skipPacketIds(client: Client, isUsed: (packetId: number) => boolean): void {
+  const inner = internals(client);
+  let next = inner._nextId;
+  Object.defineProperty(inner, '_nextId', {
+    get() {
+      while (isUsed(next)) next = next >= 65_535 ? 1 : next + 1;
+      return next;
+    },
+    set(value: number) {
+      next = value;
+    },
+  });
+}
+
+/** Whether a client was told that it is connected: nothing may be sent to it before. */
+export function isReady(client: Client): boolean {
+  return internals(client).connackSent;
+}
+
 /** The topics a client is subscribed to now. */
 export function subscriptionCount(client: Client): number {
   return Object.keys(internals(client).subscriptions).length;
@@ -219,16 +302,26 @@ export function subscriptionCount(client: Client): number {
 const pubrec = 0x50;
 
 /** MQTT 5 reason codes (section 2.4). */
-export const reasonCodes = { notStored: 0x83, notAuthorized: 0x87, administrativeAction: 0x98 };
+export const reasonCodes = {
+  notStored: 0x83,
+  notAuthorized: 0x87,
+  quotaExceeded: 0x97,
+  administrativeAction: 0x98,
+};
 
 /**
  * Drops a publication and keeps the client. MQTT 5 carries the reason in the acknowledgement; MQTT 3.1.1 has no
  * such answer, so the message is acknowledged and discarded [MQTT-3.3.5-2].
  */
-export function refusePublish(client: Client, packet: PublishPacket, done: () => void): void {
+export function refusePublish(
+  client: Client,
+  packet: PublishPacket,
+  done: () => void,
+  reason = reasonCodes.notAuthorized,
+): void {
   discard(packet);
   if (packet.qos > 0) {
-    if (client.version === 5) acknowledge(client, packet, reasonCodes.notAuthorized);
+    if (client.version === 5) acknowledge(client, packet, reason);
     else acknowledge(client, packet);
   }
   done();
@@ -249,6 +342,18 @@ export function withholdAcknowledgement(
     if (client.version === 5) acknowledge(client, packet, reasonCodes.notStored);
     else askAgain();
   }
+  done();
+}
+
+/** Says in a message who published it; aedes does so too, but only when it forwards it. */
+export function nameClient(client: Client, packet: PublishPacket): void {
+  (packet as PublishPacket & { clientId?: string }).clientId = client.id;
+}
+
+/** Ends a publication that was stored and forwarded outside of aedes. */
+export function acknowledgeStored(client: Client, packet: PublishPacket, done: () => void): void {
+  discard(packet);
+  acknowledge(client, packet);
   done();
 }
 

@@ -6,8 +6,10 @@ import { deviceIdOf, parseTopic } from '../../core/topic/topics.ts';
 import type { Topic } from '../../core/topic/types.ts';
 import { createAcknowledgements, pubackPacket, type Acknowledgeable } from './acknowledgements.ts';
 import {
+  acknowledgeStored,
   awaitOneMore,
   connectionOf,
+  nameClient,
   reasonCodes,
   refusePublish,
   withholdAcknowledgement,
@@ -18,6 +20,9 @@ import type { InFlight } from './in-flight.ts';
 import { settleOnce } from './link-events.ts';
 import type { PlainPublish } from './publish-lane.ts';
 
+/** A connection, or what stands for one that has ended. */
+export type Publisher = Pick<Client, 'id'>;
+
 /** Who a connection is. */
 export interface Identity {
   principal: Principal;
@@ -25,13 +30,13 @@ export interface Identity {
   revoked: boolean;
 }
 
-export interface IntakeDeps extends Pick<Sessions, 'tookQos2'> {
-  identityOf: (client: Client) => Identity | undefined;
+export interface IntakeDeps extends Pick<Sessions, 'tookQos2' | 'keep' | 'mayRetain'> {
+  identityOf: (client: Publisher) => Identity | undefined;
   ownerOf: OwnerOf;
   /** Whether a client may receive what is published to a topic. */
-  mayHear: (client: Client, topic: string) => boolean;
+  mayHear: (client: Publisher, topic: string) => boolean;
   /** Counts and logs a refusal. */
-  refuse: (client: Client, why: string) => void;
+  refuse: (client: Publisher, why: string) => void;
   deliver: (message: InboundMessage) => void;
   isClosing: () => boolean;
   inFlight: InFlight;
@@ -54,7 +59,7 @@ export interface Intake {
   /** Telemetry that only the hub wants; false for anything else, which then comes as a packet. */
   takePlain: (client: Client, publish: PlainPublish) => boolean;
   /** A will; an error keeps it from being published. */
-  takeWill(client: Client, packet: PublishPacket, done: (error?: Error | null) => void): void;
+  takeWill(client: Publisher, packet: PublishPacket, done: (error?: Error | null) => void): void;
 }
 
 export function createIntake(deps: IntakeDeps): Intake {
@@ -87,7 +92,7 @@ export function createIntake(deps: IntakeDeps): Intake {
 
   const objection = (
     identity: Identity,
-    client: Client,
+    client: Publisher,
     packet: PublishPacket,
   ): string | undefined => {
     if (identity.revoked) return 'its key was revoked';
@@ -102,12 +107,28 @@ export function createIntake(deps: IntakeDeps): Intake {
   };
 
   /** Who published this, if they may; the refusal is told and counted here. */
-  const publisher = (client: Client, packet: PublishPacket): Principal | undefined => {
+  const publisher = (client: Publisher, packet: PublishPacket): Principal | undefined => {
     const identity = identityOf(client);
     const problem = identity ? objection(identity, client, packet) : 'is not known';
     if (problem === undefined) return identity?.principal;
     refuse(client, problem);
     return undefined;
+  };
+
+  const withhold = (client: Client, packet: PublishPacket, done: () => void): void =>
+    withholdAcknowledgement(client, packet, done, () => askAgain(client));
+
+  /** Ends a publication that the hub took: what is kept of it is on disk before it is acknowledged. */
+  const keepThenAcknowledge = (client: Client, packet: PublishPacket, done: () => void): void => {
+    const kept = deps.keep(client, packet);
+    if (kept) {
+      kept.then(
+        () => acknowledgeStored(client, packet, done),
+        () => withhold(client, packet, done),
+      );
+    } else {
+      done();
+    }
   };
 
   const takePublish: Intake['takePublish'] = (client, packet, done) => {
@@ -116,11 +137,17 @@ export function createIntake(deps: IntakeDeps): Intake {
       refusePublish(client, packet, done);
       return;
     }
+    if (packet.retain && !deps.mayRetain(client, packet)) {
+      refuse(client, 'may have no more messages retained');
+      refusePublish(client, packet, done, reasonCodes.quotaExceeded);
+      return;
+    }
+    nameClient(client, packet);
     let key: string | undefined;
     if (packet.qos === 2) {
       // Exactly once for the hub too: aedes looks for repetitions only after its authorization hook.
       if (tookQos2(client.id, packet.messageId ?? 0)) {
-        done();
+        keepThenAcknowledge(client, packet, done);
         return;
       }
       key = `${packet.messageId ?? 0} ${client.id}`;
@@ -133,8 +160,8 @@ export function createIntake(deps: IntakeDeps): Intake {
     }
     const settle = (error: Error | undefined): void => {
       if (isClosing()) return;
-      if (error) withholdAcknowledgement(client, packet, done, () => askAgain(client));
-      else done();
+      if (error) withhold(client, packet, done);
+      else keepThenAcknowledge(client, packet, done);
       if (key === undefined) return;
       const waiting = repetitions.get(key) ?? [];
       repetitions.delete(key);
@@ -214,7 +241,7 @@ export function createIntake(deps: IntakeDeps): Intake {
 }
 
 function toMessage(
-  client: Client,
+  client: Publisher,
   principal: Principal,
   packet: PublishPacket,
   will: boolean,

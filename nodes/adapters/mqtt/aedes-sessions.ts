@@ -1,210 +1,164 @@
-import type { Aedes, Client, Subscription } from 'aedes';
+import type { Client, PublishPacket } from 'aedes';
+import type { Log } from '../../core/log.ts';
 import type { Principal } from '../../core/security/types.ts';
-import { makeSessionEphemeral, resumeSession } from './aedes-guard.ts';
+import { openSessionStorage } from '../storage/mqtt-sessions/session-storage.ts';
+import type { StoredSessions } from '../storage/mqtt-sessions/session-writer.worker.ts';
+import { noStorage, type WriteBehind } from '../storage/mqtt-sessions/write-behind.ts';
 import type { Audience } from './audience.ts';
 import type { BrokerLimits } from './limits.ts';
+import { createKeepPublication, type Channel } from './sessions/keep-publication.ts';
+import { createKeptState } from './sessions/kept-state.ts';
+import { createLeftWills, type LeftWill } from './sessions/left-wills.ts';
+import {
+  createPersistence,
+  type AedesPersistence,
+  type PersistenceDeps,
+} from './sessions/persistence.ts';
+import { restoreSessions } from './sessions/restore-sessions.ts';
+import { createSessionClaims, type SessionClaims } from './sessions/session-claims.ts';
+import { createSessionHolders } from './sessions/session-holders.ts';
+import { createThrottledWarn } from './throttled-log.ts';
 
-type ClientId = { id: string };
-type Queued = { clientId: string };
-type Numbered = { messageId?: number };
-
-/** The part of aedes' persistence that is bounded here. */
-interface Persistence {
-  addSubscriptions(client: Client, subscriptions: Subscription[]): Promise<void>;
-  removeSubscriptions(client: ClientId, filters: string[]): Promise<void>;
-  cleanSubscriptions(client: ClientId): Promise<void>;
-  outgoingEnqueueCombi(subscribers: Queued[], packet: unknown): Promise<void>;
-  outgoingUpdate(client: ClientId, packet: Numbered): Promise<void>;
-  outgoingClearMessageId(client: ClientId, packet: Numbered): Promise<unknown>;
-  outgoingStream(client: ClientId): AsyncIterable<Numbered>;
-  incomingStorePacket(client: ClientId, packet: Numbered): Promise<void>;
-  incomingGetPacket(client: ClientId, packet: Numbered): Promise<unknown>;
-  incomingDelPacket(client: ClientId, packet: Numbered): Promise<void>;
-  delWill(client: ClientId): Promise<unknown>;
+/** Where sessions are kept over the end of the process. */
+export interface SessionsFile {
+  path: string;
+  /** Whether a principal of an earlier process is still somebody: the sessions of others end. */
+  isCurrent: (principal: Principal) => boolean;
+  /** Told how many changes each commit carried. */
+  onCommit?: (changes: number) => void;
 }
 
-/** Whether a client may hold this subscription. */
-type MayKeep = (client: Client, filter: string) => boolean;
-
-interface Session {
-  principal: Principal;
-  client: Client;
-  persistent: boolean;
-  /** Milliseconds since the epoch; undefined while connected. */
-  offlineSince?: number | undefined;
-}
-
-/** Who holds which client id, and how much is kept for it. */
-export interface Sessions {
-  /**
-   * Takes a client id for a connection. False when another principal holds it, connected or by a kept session:
-   * only its holder may take a session over. A device always gets the client id that is its device id.
-   */
-  claim(client: Client, principal: Principal, cleanStart: boolean): Promise<boolean>;
-  /** The connection ended. */
-  release(client: Client): void;
-  /** The session of this client id expired. */
+/** Who holds which client id, and what is kept for it. */
+export interface Sessions extends Pick<SessionClaims, 'claim' | 'release'> {
+  /** What aedes asks for all that is to outlive a connection. */
+  persistence: AedesPersistence;
+  /** Publishes the wills that an earlier process left, from now on. */
+  start(publishWill: (will: LeftWill) => Promise<void>): void;
+  /** The session of this client id ended. */
   forget(clientId: string): void;
-  /** Ends all kept sessions of a principal. */
+  /** Ends all kept sessions of a principal; resolves when they are gone from the disk. */
   endAll(principalId: string): Promise<void>;
-  /** Ends the sessions that nobody came back to. */
-  expire(): Promise<void>;
+  /** Ends the sessions that nobody came back to, and drops messages that waited too long. */
+  sweep(): void;
   /** Whether a QoS 2 message of this client has been taken already and waits for its PUBREL. */
   tookQos2: (clientId: string, messageId: number) => boolean;
+  /** Whether there is room for a message of this client, should it be retained. */
+  mayRetain: (client: Client, packet: PublishPacket) => boolean;
+  /**
+   * Publishes what must be on disk before it is acknowledged. Resolves when it may be acknowledged, and rejects when
+   * it must not be; undefined when nothing has to be kept.
+   */
+  keep: (client: Client, packet: PublishPacket) => Promise<void> | undefined;
+  /** A message is not forwarded, as the client may not hear it any more, or reads too slowly. */
+  notForwarded(
+    client: Client,
+    packet: PublishPacket,
+    cause: 'not_authorized' | 'slow_subscriber',
+  ): void;
+  /** Messages for clients that were dropped, by cause. */
+  dropped: () => Record<string, number>;
+  close(): Promise<void>;
 }
 
 /**
- * Bounds what aedes keeps in memory for clients, and says who a session belongs to.
- * @param mayKeep whether a client may hold this subscription (aedes stores refused ones beside granted ones)
+ * Opens what is kept for clients, and bounds it.
+ * @param options without `file` all sessions end with the process; `mayKeep` tells whether a client may hold a
+ *   subscription; `channel` is the broker's own
+ * @throws Error that says what is wrong with the file
  */
-export function createSessions(
-  broker: Aedes,
-  limits: BrokerLimits,
-  mayKeep: MayKeep,
-  audience: Audience,
-): Sessions {
-  const { persistence } = broker as unknown as { persistence: Persistence };
-  const sessions = new Map<string, Session>();
-  const taken = boundPersistence(persistence, limits, mayKeep);
-  tellAudience(persistence, audience);
+export async function openSessions(options: {
+  file: SessionsFile | undefined;
+  limits: BrokerLimits;
+  audience: Pick<Audience, 'kept' | 'released'>;
+  mayKeep: PersistenceDeps['mayKeep'];
+  channel: () => Channel;
+  log: Log;
+}): Promise<Sessions> {
+  const { file, limits, audience, log } = options;
+  const now = Date.now;
+  const { stored, changes } = await openStorage(file, limits, log);
+  const holders = createSessionHolders(changes);
+  const kept = createKeptState({
+    ...{ changes, limits, audience, now },
+    holderOf: (clientId) => holders.get(clientId)?.principal,
+    isConnected: (clientId) => holders.get(clientId)?.client?.closed === false,
+  });
+  const restored =
+    stored && file
+      ? restoreSessions({ stored, changes, holders, kept, isCurrent: file.isCurrent, now: now() })
+      : { wills: [], damaged: 0 };
+  if (restored.damaged > 0) {
+    log.error(`${file?.path ?? ''}: ${restored.damaged} damaged rows were dropped`);
+  }
+  const leftWills = createLeftWills(restored.wills, changes, now, limits.willGraceMs);
+  const claims = createSessionClaims({ holders, kept, leftWills, limits, now });
+  const publisherOf = (clientId: string | undefined): string | undefined =>
+    clientId === undefined ? undefined : holders.get(clientId)?.principal.id;
+  const persistence = createPersistence({
+    ...{ ...kept, changes, now, publisherOf },
+    mayKeep: options.mayKeep,
+    isResumed: (clientId) => holders.get(clientId)?.resumed ?? false,
+  });
 
-  const wipe = async (id: string): Promise<void> => {
-    taken.delete(id);
-    await persistence.cleanSubscriptions({ id });
-    await persistence.delWill({ id });
-    for await (const packet of persistence.outgoingStream({ id })) {
-      await persistence.outgoingClearMessageId({ id }, packet);
-    }
+  const noteLife = (): void => {
+    if (holders.kept() > 0) changes.put('run', { name: 'alive', value: now() });
   };
-  const end = (id: string): Promise<void> => {
-    sessions.delete(id);
-    return wipe(id);
-  };
-  const outlives = (client: Client): boolean => client.sessionExpiryInterval > 0;
-  const keptBy = (principal: Principal): number =>
-    [...sessions.values()].filter((held) => held.persistent && held.principal.id === principal.id)
-      .length;
+  noteLife();
 
   return {
+    persistence,
+    start: leftWills.start,
     async claim(client, principal, cleanStart) {
-      const held = sessions.get(client.id);
-      const isHeld = held !== undefined && (held.persistent || !held.client.closed);
-      const same = isHeld && held.principal.id === principal.id;
-      if (isHeld && !same) {
-        if (principal.device_id !== client.id) return false;
-        held.client.close();
-        await end(client.id);
-      }
-      if (cleanStart || !same) taken.delete(client.id);
-      const wasKept = same && held.persistent;
-      const isFull = !wasKept && keptBy(principal) >= limits.maxSessionsPerPrincipal;
-      if (outlives(client) && (principal.registration || isFull)) makeSessionEphemeral(client);
-      if (wasKept && !cleanStart) resumeSession(client);
-      sessions.set(client.id, { principal, client, persistent: outlives(client) });
-      return true;
+      const isTheirs = await claims.claim(client, principal, cleanStart);
+      if (isTheirs && client.sessionExpiryInterval > 0) noteLife();
+      return isTheirs;
     },
-    release(client) {
-      const session = sessions.get(client.id);
-      if (session?.client !== client) return;
-      session.persistent = outlives(client);
-      session.offlineSince = Date.now();
-      if (session.persistent) return;
-      sessions.delete(client.id);
-      taken.delete(client.id);
-    },
-    forget(clientId) {
-      sessions.delete(clientId);
-      taken.delete(clientId);
-    },
+    release: claims.release,
+    forget: claims.end,
     async endAll(principalId) {
-      const ids = [...sessions].filter(([, held]) => held.principal.id === principalId);
-      await Promise.all(ids.map(([id]) => end(id)));
+      leftWills.endAll(principalId);
+      for (const clientId of holders.heldBy(principalId)) {
+        kept.wills.end(clientId);
+        claims.end(clientId);
+      }
+      await changes.flushed();
     },
-    async expire() {
-      const oldest = Date.now() - limits.sessionExpirySeconds * 1000;
-      const ids = [...sessions].filter(([, held]) => (held.offlineSince ?? Infinity) < oldest);
-      await Promise.all(ids.map(([id]) => end(id)));
+    sweep() {
+      noteLife();
+      claims.endExpired();
+      kept.purge(now());
     },
-    tookQos2: (clientId, messageId) => taken.get(clientId)?.has(messageId) ?? false,
+    tookQos2: kept.received.has,
+    mayRetain: (client, packet) => kept.retained.hasRoom(packet, publisherOf(client.id)),
+    keep: createKeepPublication({
+      ...{ ...kept, changes, publisherOf, channel: options.channel },
+      maxReceived: limits.maxQueuedMessages,
+    }),
+    notForwarded(client, packet, cause) {
+      const isQueued = kept.queues.of(client.id)?.find(packet) !== undefined;
+      if (cause === 'not_authorized' || !isQueued) kept.onDrop(cause);
+    },
+    dropped: kept.dropped,
+    async close() {
+      leftWills.stop();
+      noteLife();
+      await changes.close();
+    },
   };
 }
 
-/** Tells who listens of the subscriptions that kept sessions hold. */
-function tellAudience(persistence: Persistence, audience: Audience): void {
-  const add = persistence.addSubscriptions.bind(persistence);
-  const remove = persistence.removeSubscriptions.bind(persistence);
-  const clean = persistence.cleanSubscriptions.bind(persistence);
-  persistence.addSubscriptions = (client, subscriptions) => {
-    audience.kept(
-      client.id,
-      subscriptions.map(({ topic }) => topic),
-    );
-    return add(client, subscriptions);
-  };
-  persistence.removeSubscriptions = (client, filters) => {
-    audience.released(client.id, filters);
-    return remove(client, filters);
-  };
-  persistence.cleanSubscriptions = (client) => {
-    audience.released(client.id);
-    return clean(client);
-  };
-}
-
-/**
- * Replaces what grows without bound in the memory persistence: queues of absent clients, and QoS 2 messages whose
- * PUBREL never comes (their ids are enough to recognise a repetition, the payload is not needed).
- */
-function boundPersistence(
-  persistence: Persistence,
+async function openStorage(
+  file: SessionsFile | undefined,
   limits: BrokerLimits,
-  mayKeep: MayKeep,
-): Map<string, Set<number>> {
-  const queued = new Map<string, number>();
-  const taken = new Map<string, Set<number>>();
-  const addSubscriptions = persistence.addSubscriptions.bind(persistence);
-  const enqueue = persistence.outgoingEnqueueCombi.bind(persistence);
-  const update = persistence.outgoingUpdate.bind(persistence);
-  const clear = persistence.outgoingClearMessageId.bind(persistence);
-
-  persistence.addSubscriptions = (client, subscriptions) =>
-    addSubscriptions(
-      client,
-      subscriptions.filter(({ topic }) => mayKeep(client, topic)),
-    );
-  persistence.outgoingEnqueueCombi = (subscribers, packet) => {
-    const open = subscribers.filter(
-      ({ clientId }) => (queued.get(clientId) ?? 0) < limits.maxQueuedMessages,
-    );
-    for (const { clientId } of open) queued.set(clientId, (queued.get(clientId) ?? 0) + 1);
-    return enqueue(open, packet);
-  };
-  // A connected client still gets what found no place in its queue; aedes would disconnect it for that.
-  persistence.outgoingUpdate = (client, packet) => update(client, packet).catch(() => undefined);
-  persistence.outgoingClearMessageId = async (client, packet) => {
-    const cleared = await clear(client, packet);
-    if (cleared !== undefined) {
-      const left = (queued.get(client.id) ?? 1) - 1;
-      if (left > 0) queued.set(client.id, left);
-      else queued.delete(client.id);
-    }
-    return cleared;
-  };
-  persistence.incomingStorePacket = ({ id }, { messageId = 0 }) => {
-    const ids = taken.get(id);
-    if (ids) ids.add(messageId);
-    else taken.set(id, new Set([messageId]));
-    return Promise.resolve();
-  };
-  persistence.incomingGetPacket = ({ id }, packet) =>
-    taken.get(id)?.has(packet.messageId ?? 0)
-      ? Promise.resolve(packet)
-      : Promise.reject(new Error('no such packet'));
-  persistence.incomingDelPacket = ({ id }, { messageId = 0 }) => {
-    const ids = taken.get(id);
-    ids?.delete(messageId);
-    if (ids?.size === 0) taken.delete(id);
-    return Promise.resolve();
-  };
-  return taken;
+  log: Log,
+): Promise<{ stored?: StoredSessions; changes: WriteBehind }> {
+  if (!file) return { changes: noStorage };
+  const warn = createThrottledWarn(log, 1);
+  return openSessionStorage({
+    file: file.path,
+    maxBytes: limits.maxSessionFileBytes,
+    onCommit: file.onCommit,
+    onFailure: (error) =>
+      warn(`MQTT sessions cannot be written to ${file.path}: ${(error as Error).message}`),
+  });
 }

@@ -1,17 +1,27 @@
 import type { EventEmitter } from 'node:events';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
-import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
 import type { Log } from '../../core/log.ts';
 import { maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
-import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
+import {
+  channelOf,
+  guardBroker,
+  guardClient,
+  isReady,
+  reasonCodes,
+  subscriptionCount,
+} from './aedes-guard.ts';
 import { createAudience } from './audience.ts';
 import { createInFlight } from './in-flight.ts';
-import { createIntake, type Identity } from './aedes-intake.ts';
-import { createSessions } from './aedes-sessions.ts';
+import { createIntake, type Identity, type Publisher } from './aedes-intake.ts';
+import { openSessions, type SessionsFile } from './aedes-sessions.ts';
 import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
 import { createLinkEvents } from './link-events.ts';
+import type { LeftWill } from './sessions/left-wills.ts';
+import { sessionMarker } from './sessions/persistence.ts';
+import { sessionSweepMs } from './sessions/restore-sessions.ts';
 import { createThrottledWarn } from './throttled-log.ts';
 
 export interface EmbeddedBrokerOptions {
@@ -22,18 +32,19 @@ export interface EmbeddedBrokerOptions {
   authenticate: (username: string, password: string) => Principal | undefined;
   /** The device that a sensor belongs to. */
   ownerOf: OwnerOf;
+  /** Keeps sessions and retained messages over the end of the process; without it they end with it. */
+  sessions?: SessionsFile;
   limits?: Partial<BrokerLimits>;
   log: Log;
 }
 
-const sessionSweepMs = 3600_000;
 const closeGraceMs = 500;
 
 /**
  * Starts the hub's own broker: MQTT 3.1.1 and 5 on one port. A client's message is acknowledged when the hub has
- * settled it, for every QoS the client's socket is not read on while its messages wait. Sessions and retained
- * messages live in memory and end with the process.
- * @throws Error when the port cannot be listened on
+ * settled it, for every QoS the client's socket is not read on while its messages wait. What is kept for a session or
+ * as retained is on disk before it is acknowledged.
+ * @throws Error when the port cannot be listened on, or says what is wrong with the file of the sessions
  */
 export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<MqttLink> {
   const { authenticate, ownerOf, log } = options;
@@ -41,28 +52,35 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const warn = createThrottledWarn(log);
   const counts = { received: 0, published: 0, refused: 0 };
   const live = new Map<Client, Identity>();
-  const identities = new WeakMap<Client, Identity>();
+  const identities = new WeakMap<Publisher, Identity>();
   const cleanStarts = new WeakMap<Client, boolean>();
   const wills = new WeakSet();
   const sockets = new Set<Socket>();
   let closing = false;
 
-  const mayHear = (client: Client, topic: string): boolean => {
+  const mayHear = (client: Publisher, topic: string): boolean => {
     const identity = identities.get(client);
     if (!identity || identity.revoked) return false;
     return maySubscribe(identity.principal, topic, client.id, ownerOf);
   };
-  const refuse = (client: Client, what: string): void => {
+  const refuse = (client: Publisher, what: string): void => {
     counts.refused++;
     warn(`MQTT client "${client.id}": ${what}`);
   };
 
-  const broker = await Aedes.createBroker({
+  const audience = createAudience();
+  const sessions = await openSessions({
+    file: options.sessions,
+    ...{ limits, audience, mayKeep: mayHear, log },
+    channel: () => channelOf(broker),
+  });
+  const broker: Aedes = await Aedes.createBroker({
+    persistence: sessions.persistence,
     connectTimeout: limits.connectTimeoutMs,
     drainTimeout: limits.drainTimeoutMs,
     maximumPacketSize: limits.maxPacketBytes,
     sessionExpiryIntervalLimit: limits.sessionExpirySeconds,
-    pendingSessionsLimit: limits.maxConnections,
+    pendingSessionsLimit: limits.maxSessions,
     // What a client sends before its CONNACK; one read of its socket bounds it anyway.
     queueLimit: 10_000,
     concurrency: 0,
@@ -87,30 +105,39 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       else intake.takePublish(client, packet, () => done());
     },
     authorizeSubscribe(client, subscription, done) {
+      if (subscription.topic === sessionMarker) {
+        done(null, null);
+        return;
+      }
       const allowed =
         mayHear(client, subscription.topic) && subscriptionCount(client) < limits.maxSubscriptions;
       if (!allowed) refuse(client, `may not subscribe to ${subscription.topic}`);
       done(null, allowed ? subscription : null);
     },
     authorizeForward(client, packet) {
-      if (!mayHear(client, packet.topic)) return null;
+      if (!isReady(client)) return null;
+      if (!mayHear(client, packet.topic)) {
+        sessions.notForwarded(client, packet, 'not_authorized');
+        return null;
+      }
       if (client.conn.writableLength <= limits.maxBufferedBytes) return packet;
       if (packet.qos > 0) client.conn.destroy(new Error('does not read what it subscribed to'));
+      sessions.notForwarded(client, packet, 'slow_subscriber');
       return null;
     },
   });
-  const audience = createAudience();
   guardBroker(broker, audience);
   const inFlight = createInFlight({
     messages: limits.maxInFlightMessages,
     bytes: limits.maxInFlightBytes,
   });
-  const sessions = createSessions(broker, limits, mayHear, audience);
   const intake = createIntake({
     identityOf: (client) => identities.get(client),
     ownerOf,
     mayHear,
     tookQos2: sessions.tookQos2,
+    keep: sessions.keep,
+    mayRetain: sessions.mayRetain,
     refuse,
     isClosing: () => closing,
     inFlight,
@@ -132,6 +159,9 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   broker.on('connectionError', (_client, error) => warn(`MQTT connection: ${error.message}`));
   broker.on('clientDisconnect', (client) => sessions.release(client));
   broker.on('sessionExpired', (client) => sessions.forget(client.id));
+  broker.on('sessionLimitReached', (client, { reason }) => {
+    if (reason === 'sessionExpiry') sessions.forget(client.id);
+  });
 
   async function admit(
     client: Client,
@@ -156,6 +186,17 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     client.conn.once('close', () => live.delete(client));
   }
 
+  /** Publishes a will for a client of an earlier process, as far as its principal may today. */
+  function publishLeftWill({ clientId, principal, message }: LeftWill): Promise<void> {
+    const client: Publisher = { id: clientId };
+    identities.set(client, { principal, revoked: false });
+    const will = message as PublishPacket;
+    return new Promise((resolve, reject) => {
+      const end = (error?: Error | null): void => (error ? reject(error) : resolve());
+      intake.takeWill(client, will, (error) => (error ? end(error) : broker.publish(will, end)));
+    });
+  }
+
   const socketOptions = { noDelay: true, keepAlive: true, highWaterMark: limits.maxUnreadBytes };
   const clientIntake = { inFlight, takePlain: intake.takePlain };
   const server = createServer(socketOptions, (socket) => {
@@ -173,14 +214,16 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     await listen(server, options.port, options.host);
   } catch (error) {
     await new Promise<void>((resolve) => broker.close(resolve));
+    await sessions.close();
     throw error;
   }
   server.on('error', (error) => log.error(`MQTT broker: ${error.message}`));
   const { port } = server.address() as AddressInfo;
   const url = `mqtt://${isIPv6(options.host) ? `[${options.host}]` : options.host}:${port}`;
   const events = createLinkEvents({ connected: true, detail: `listening on ${url}` }, log);
-  const sweep = setInterval(() => void sessions.expire(), sessionSweepMs);
+  const sweep = setInterval(() => sessions.sweep(), sessionSweepMs);
   sweep.unref();
+  sessions.start(publishLeftWill);
 
   return {
     url,
@@ -226,7 +269,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
         .endAll(principalId)
         .catch((error: unknown) => log.error(`MQTT sessions: ${String(error)}`));
     },
-    stats: () => ({ clients: live.size, ...counts }),
+    stats: () => ({ clients: live.size, ...counts, dropped: sessions.dropped() }),
     async close() {
       if (closing) return;
       closing = true;
@@ -239,6 +282,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       clearTimeout(grace);
       sockets.forEach((socket) => socket.destroy());
       await closed;
+      await sessions.close();
     },
   };
 }

@@ -159,7 +159,7 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
       paused = true;
     },
     disconnect: () => undefined,
-    stats: () => ({ clients: client.connected ? 1 : 0, ...counts }),
+    stats: () => ({ clients: client.connected ? 1 : 0, ...counts, dropped: {} }),
     async close() {
       if (closing) return;
       closing = true;

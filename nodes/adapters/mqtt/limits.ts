@@ -9,10 +9,26 @@ export interface BrokerLimits {
   drainTimeoutMs: number;
   /** How many bytes may wait in one subscriber's socket: more loses QoS 0 messages and ends the connection for others. */
   maxBufferedBytes: number;
-  /** Messages kept for one absent client; newer ones are lost beyond it. */
+  /** What is kept for one absent client, in messages and bytes; newer messages are lost beyond it. */
   maxQueuedMessages: number;
-  /** Persistent sessions of one principal; a further one ends with its connection. */
+  maxQueuedBytes: number;
+  /** What is kept for all absent clients. */
+  maxQueuedBytesInAll: number;
+  /** How long a message is kept, if it does not expire before. */
+  maxQueuedSeconds: number;
+  /** Retained messages of all publishers; a further one is refused. */
+  maxRetainedMessages: number;
+  maxRetainedBytes: number;
+  /** Retained messages that one principal published; the hub itself is bounded by the limit of all. */
+  maxRetainedMessagesPerPrincipal: number;
+  maxRetainedBytesPerPrincipal: number;
+  /** Persistent sessions; a further one ends with its connection. */
+  maxSessions: number;
   maxSessionsPerPrincipal: number;
+  /** What the file of the sessions may grow to. */
+  maxSessionFileBytes: number;
+  /** How long after a start the wills that an earlier process left are held back, so that who listens is there. */
+  willGraceMs: number;
   /** How long a session outlives its connection. */
   sessionExpirySeconds: number;
   maxSubscriptions: number;
@@ -36,7 +52,17 @@ export const defaultBrokerLimits: Readonly<BrokerLimits> = {
   drainTimeoutMs: 5_000,
   maxBufferedBytes: 1024 * 1024,
   maxQueuedMessages: 1_000,
+  maxQueuedBytes: 4 * 1024 * 1024,
+  maxQueuedBytesInAll: 128 * 1024 * 1024,
+  maxQueuedSeconds: 3 * 24 * 3600,
+  maxRetainedMessages: 250_000,
+  maxRetainedBytes: 128 * 1024 * 1024,
+  maxRetainedMessagesPerPrincipal: 10_000,
+  maxRetainedBytesPerPrincipal: 8 * 1024 * 1024,
+  maxSessions: 100_000,
   maxSessionsPerPrincipal: 8,
+  maxSessionFileBytes: 512 * 1024 * 1024,
+  willGraceMs: 2_000,
   sessionExpirySeconds: 7 * 24 * 3600,
   maxSubscriptions: 100,
   maxInFlightMessages: 50_000,

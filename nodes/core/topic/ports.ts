@@ -47,6 +47,13 @@ export interface MqttLink {
   disconnect(principalId: string): void;
   /** Where clients connect, for people to read; e.g. `mqtt://127.0.0.1:1883`. */
   readonly url: string;
-  stats(): { clients: number; received: number; published: number; refused: number };
+  stats(): {
+    clients: number;
+    received: number;
+    published: number;
+    refused: number;
+    /** Messages for clients that were dropped instead of delivered, by cause; an external broker does not tell. */
+    dropped: Record<string, number>;
+  };
   close(): Promise<void>;
 }

@@ -1,0 +1,128 @@
+import type { WriteBehind } from '../../storage/mqtt-sessions/write-behind.ts';
+import type { SessionRows } from '../../storage/mqtt-sessions/session-rows.ts';
+import type { BrokerLimits } from '../limits.ts';
+import {
+  bytesOf,
+  fromColumns,
+  isExpired,
+  ownPayload,
+  toColumns,
+  type Message,
+} from './messages.ts';
+import { createTopicTree } from './topic-tree.ts';
+
+/** The last message of each topic that was published to be kept. */
+export interface RetainedMessages {
+  /** Whether there is room for a message, and its publisher's share is not used up. */
+  hasRoom(message: Message, principal: string | undefined): boolean;
+  /** Keeps a message, or forgets that of its topic if it is empty. @throws Error when there is no room for it */
+  store(message: Message, principal: string | undefined): void;
+  /** What filters match; a topic that two of them match comes twice. */
+  matching(filters: readonly string[]): Generator<Message>;
+  restore(row: SessionRows['retained']): void;
+  /** Forgets what has expired. */
+  purge(now: number): void;
+  usage(): Usage;
+}
+
+interface Usage {
+  messages: number;
+  bytes: number;
+}
+
+interface Kept {
+  message: Message;
+  /** Undefined for the hub itself. */
+  principal: string | undefined;
+  bytes: number;
+}
+
+export function createRetainedMessages(
+  changes: WriteBehind,
+  limits: BrokerLimits,
+): RetainedMessages {
+  const byTopic = createTopicTree<Kept>();
+  /** Topics whose message has a time to expire at. */
+  const expiring = new Set<string>();
+  const all: Usage = { messages: 0, bytes: 0 };
+  const shares = new Map<string, Usage>();
+
+  const count = ({ principal, bytes }: Kept, by: 1 | -1): void => {
+    all.messages += by;
+    all.bytes += by * bytes;
+    if (principal === undefined) return;
+    const share = shares.get(principal) ?? { messages: 0, bytes: 0 };
+    share.messages += by;
+    share.bytes += by * bytes;
+    if (share.messages === 0) shares.delete(principal);
+    else shares.set(principal, share);
+  };
+  const drop = (topic: string): void => {
+    const kept = byTopic.get(topic);
+    if (!kept) return;
+    byTopic.delete(topic);
+    expiring.delete(topic);
+    count(kept, -1);
+  };
+  const keep = (kept: Kept): void => {
+    const { topic, messageExpiry } = kept.message;
+    drop(topic);
+    byTopic.set(topic, kept);
+    if (messageExpiry !== undefined) expiring.add(topic);
+    count(kept, 1);
+  };
+  const forget = (topic: string): void => {
+    if (byTopic.get(topic)) changes.remove('retained', { topic });
+    drop(topic);
+  };
+
+  const hasRoom: RetainedMessages['hasRoom'] = (message, principal) => {
+    if (message.payload.length === 0) return true;
+    const before = byTopic.get(message.topic);
+    const bytes = bytesOf(message);
+    const fits = (usage: Usage | undefined, mine: boolean, most: Usage): boolean => {
+      const replaced = mine ? before : undefined;
+      const messages = (usage?.messages ?? 0) + (replaced ? 0 : 1);
+      return (
+        messages <= most.messages &&
+        (usage?.bytes ?? 0) + bytes - (replaced?.bytes ?? 0) <= most.bytes
+      );
+    };
+    const inAll = { messages: limits.maxRetainedMessages, bytes: limits.maxRetainedBytes };
+    if (!fits(all, true, inAll)) return false;
+    if (principal === undefined) return true;
+    return fits(shares.get(principal), before?.principal === principal, {
+      messages: limits.maxRetainedMessagesPerPrincipal,
+      bytes: limits.maxRetainedBytesPerPrincipal,
+    });
+  };
+
+  return {
+    hasRoom,
+    store(message, principal) {
+      if (message.payload.length === 0) {
+        forget(message.topic);
+        return;
+      }
+      if (!hasRoom(message, principal)) throw new Error('there is no room for a retained message');
+      const own = { ...message, payload: ownPayload(message.payload) };
+      keep({ message: own, principal, bytes: bytesOf(own) });
+      changes.put('retained', { ...toColumns(own), principal: principal ?? null });
+    },
+    *matching(filters) {
+      for (const filter of filters)
+        for (const { message } of byTopic.matchedBy(filter)) yield message;
+    },
+    restore({ principal, ...row }) {
+      const message = fromColumns(row);
+      keep({ message, principal: principal ?? undefined, bytes: bytesOf(message) });
+    },
+    purge(now) {
+      for (const topic of expiring) {
+        const kept = byTopic.get(topic);
+        if (kept && isExpired(kept.message, now)) forget(topic);
+      }
+    },
+    usage: () => ({ ...all }),
+  };
+}

@@ -1,0 +1,69 @@
+import type { Principal } from '../../../core/security/types.ts';
+import type { WriteBehind } from '../../storage/mqtt-sessions/write-behind.ts';
+import { toColumns, type Message } from './messages.ts';
+
+/** A will as aedes keeps it. */
+export type Will = Message & { brokerId?: string; clientId?: string };
+
+/** The connection a will belongs to. */
+interface WillOwner {
+  id: string;
+  closed?: boolean;
+  version?: number;
+  sessionExpiryInterval?: number;
+}
+
+/** The wills of connected clients, and of those whose will delay is running. */
+export interface Wills {
+  /** Resolves when the will is on disk, or could not be written. */
+  put(owner: WillOwner, will: Will): Promise<void>;
+  get(clientId: string): Will | undefined;
+  /** Removes the will of a connection, or if only a client id is named: that of one which has ended. */
+  remove(owner: WillOwner): Will | undefined;
+  /** Removes a will, whoever is connected. */
+  end(clientId: string): void;
+  all(): Iterable<Will>;
+}
+
+/** @param holderOf who holds a client id */
+export function createWills(
+  changes: WriteBehind,
+  holderOf: (clientId: string) => Principal | undefined,
+): Wills {
+  const wills = new Map<string, { owner: WillOwner; will: Will }>();
+
+  const end = (clientId: string): void => {
+    if (wills.delete(clientId)) changes.remove('wills', { client_id: clientId });
+  };
+
+  return {
+    async put(owner, will) {
+      const holder = holderOf(owner.id);
+      wills.set(owner.id, { owner, will });
+      if (!holder) return;
+      changes.put('wills', {
+        ...{ client_id: owner.id, principal: JSON.stringify(holder) },
+        delay_seconds: delayOf(owner, will),
+        ...toColumns(will),
+      });
+      // A full disk keeps nobody from connecting.
+      await changes.flushed().catch(() => undefined);
+    },
+    get: (clientId) => wills.get(clientId)?.will,
+    remove(owner) {
+      const kept = wills.get(owner.id);
+      // The end of an earlier connection must not take the will of the one that replaced it.
+      if (!kept || (kept.owner !== owner && kept.owner.closed === false)) return undefined;
+      end(owner.id);
+      return kept.will;
+    },
+    end,
+    all: () => [...wills.values()].map(({ will }) => will),
+  };
+}
+
+/** Seconds between the end of the connection and the will: it is sent no later than the session ends. */
+function delayOf({ version, sessionExpiryInterval = 0 }: WillOwner, will: Will): number {
+  if (version !== 5) return 0;
+  return Math.min(will.properties?.willDelayInterval ?? 0, sessionExpiryInterval);
+}
