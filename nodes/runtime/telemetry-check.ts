@@ -21,10 +21,7 @@ export async function checkTelemetry(
   message: HubMessage,
   source: string,
 ): Promise<CheckedTelemetry> {
-  const found = normaliseTelemetry(message.payload, {
-    arrival: hub.clock.now(),
-    owns: ownedBy(hub, message.rpc?.principal),
-  });
+  const found = normalise(hub, message);
   hub.noteOperationalStatus(paramsOf(message)['device_id'], found.operational_status);
   const delivery =
     message.delivery ??
@@ -46,6 +43,19 @@ export async function checkTelemetry(
       error: refusalOf(rejections),
     })),
   };
+}
+
+/** @throws RpcError when no reading can be made out; a caller is told so here, because nothing goes on to the store */
+function normalise(hub: Hub, { payload, rpc }: HubMessage): NormalisedTelemetry {
+  try {
+    return normaliseTelemetry(payload, {
+      arrival: hub.clock.now(),
+      owns: ownedBy(hub, rpc?.principal),
+    });
+  } catch (error) {
+    if (rpc && error instanceof RpcError) hub.dispatcher.settle(rpc.id, { error });
+    throw error;
+  }
 }
 
 /** A device speaks for itself and its sensors; readings a flow or an administrator brings name whom they like. */

@@ -44,6 +44,10 @@ const badCalls: Record<string, [body: string | Buffer, code: number]> = {
   'a method named __proto__': ['{"jsonrpc":"2.0","id":"bad","method":"__proto__"}', -32601],
   'a wrong type': [around('{"limit":"ten"}'), -32602],
   'an unknown param': [around('{"constructor":1}'), -32602],
+  'readings of a time that is none': [
+    '{"jsonrpc":"2.0","id":"bad","method":"telemetry.update","params":{"device_id":"x","timestamp":"soon","data":{}}}',
+    -32004,
+  ],
   'a batch that is too big': [
     `[${Array.from({ length: 101 }, () => around('{}')).join()}]`,
     -32006,
