@@ -6,8 +6,8 @@ export const readingsMeasurement = 'llm_iot_readings';
 
 /** Longest name or text as it stands in a line, in UTF-16 units; no server takes 64 KiB or more of UTF-8. */
 const longestText = 16_000;
-/** Nanoseconds of 64 bits end in the years 1677 and 2262. */
-const farthestTime = 9_223_372_036_854;
+/** Nanoseconds of 64 bits end in the years 1677 and 2262; a month before, so that the bucket around a reading fits. */
+const farthestTime = 9_220_000_000_000;
 
 /** Readings as lines, and what no server could store. */
 export interface EncodedReadings {
