@@ -46,7 +46,7 @@ const badCalls: Record<string, [body: string | Buffer, code: number]> = {
   'an unknown param': [around('{"constructor":1}'), -32602],
   'readings of a time that is none': [
     '{"jsonrpc":"2.0","id":"bad","method":"telemetry.update","params":{"device_id":"x","timestamp":"soon","data":{}}}',
-    -32004,
+    -32602,
   ],
   'a batch that is too big': [
     `[${Array.from({ length: 101 }, () => around('{}')).join()}]`,
