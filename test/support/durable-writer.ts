@@ -1,32 +1,76 @@
-// Writes to the SQLite stores without end and prints how many items are acknowledged: `telemetry` or `records`, folder.
+// Writes to a store without end and prints how many items are acknowledged: a kind of store (see below), folder.
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { createPostgresDatabase } from '../../nodes/adapters/storage/postgres/postgres-database.ts';
+import type { PostgresOptions } from '../../nodes/adapters/storage/postgres/target.ts';
+import { createSpooledTelemetryStore } from '../../nodes/adapters/storage/remote/spooled-telemetry-store.ts';
 import { createSqliteRecordStore } from '../../nodes/adapters/storage/sqlite-record-store.ts';
 import { createSqliteTelemetryStore } from '../../nodes/adapters/storage/sqlite/sqlite-telemetry-store.ts';
+import type { TelemetryStore } from '../../nodes/core/telemetry/ports.ts';
+import { systemClock } from '../../nodes/runtime/system.ts';
+import { createMemoryRemote } from './memory-remote.ts';
 
-const [kind, folder = '.'] = process.argv.slice(2);
+type Write = (first: number, count: number) => Promise<unknown>;
 
-async function openWrite(): Promise<(first: number, count: number) => Promise<unknown>> {
-  const numbers = (first: number, count: number) =>
-    Array.from({ length: count }, (_, i) => first + i);
-  if (kind === 'records') {
+const numbers = (first: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => first + i);
+
+/** Reading i at timestamp i with value i; the timestamps begin again after `period`. */
+const writeTo =
+  (store: TelemetryStore, period = Infinity): Write =>
+  (first, count) =>
+    store.write(
+      numbers(first, count).map((n) => ({
+        ...{
+          device_id: 'd',
+          measurement_type: 'n',
+          unit: 'count',
+          timestamp: n % period,
+          value: n,
+        },
+      })),
+    );
+
+/** The database elsewhere is never there, or comes and goes. */
+async function openSpooled(folder: string, comes: boolean): Promise<TelemetryStore> {
+  const remote = createMemoryRemote(join(folder, 'journal'));
+  const goOrCome = (): void => {
+    if (comes && remote.faults.away !== undefined) delete remote.faults.away;
+    else remote.faults.away = 'away';
+  };
+  goOrCome();
+  setInterval(goOrCome, 15);
+  return createSpooledTelemetryStore({
+    ...{ remote, file: join(folder, 'spool.db'), maxBytes: 1e9, clock: systemClock },
+    ...{ firstRetryMs: 1, lastRetryMs: 5 },
+  });
+}
+
+const kinds = {
+  async records(folder: string): Promise<Write> {
     const store = await createSqliteRecordStore({ file: join(folder, 'hub.db') });
     return (first, count) =>
       Promise.all(numbers(first, count).map((n) => store.put('device', String(n), { n })));
-  }
-  const store = await createSqliteTelemetryStore({
-    file: join(folder, 'telemetry.db'),
-    moveAtRows: 500,
-  });
-  return (first, count) =>
-    store.write(
-      numbers(first, count).map((n) => ({
-        ...{ device_id: 'd', measurement_type: 'n', unit: 'count', timestamp: n, value: n },
-      })),
-    );
-}
+  },
+  telemetry: async (folder: string): Promise<Write> =>
+    writeTo(
+      await createSqliteTelemetryStore({ file: join(folder, 'telemetry.db'), moveAtRows: 500 }),
+    ),
+  spool: async (folder: string): Promise<Write> => writeTo(await openSpooled(folder, false)),
+  'spool-and-database': async (folder: string): Promise<Write> =>
+    writeTo(await openSpooled(folder, true)),
+  'spool-and-database-rewriting': async (folder: string): Promise<Write> =>
+    writeTo(await openSpooled(folder, true), 100),
+  async postgres(folder: string): Promise<Write> {
+    const remote = createPostgresDatabase(JSON.parse(process.argv[4] ?? '') as PostgresOptions);
+    const spool = { file: join(folder, 'spool.db'), maxBytes: 1e9, clock: systemClock };
+    return writeTo(await createSpooledTelemetryStore({ remote, ...spool }));
+  },
+};
+export type DurableKind = keyof typeof kinds;
 
-const write = await openWrite();
+const [kind, folder = '.'] = process.argv.slice(2);
+const write = await kinds[kind as DurableKind](folder);
 for (let count = 0; ;) {
   const batch = 1 + Math.floor(Math.random() * 60);
   await write(count, batch);

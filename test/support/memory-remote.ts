@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs';
 import { createAggregator } from '../../nodes/core/telemetry/aggregate.ts';
 import type {
   ExpiryTimes,
@@ -87,14 +87,11 @@ export function createMemoryRemote(journal?: string): MemoryRemote {
   const note = (done: Done): void => {
     if (journal !== undefined) appendFileSync(journal, `${JSON.stringify(done)}\n`);
   };
-  if (journal !== undefined && existsSync(journal))
-    for (const line of readFileSync(journal, 'utf8').split('\n')) {
-      if (line === '') continue;
-      const done = JSON.parse(line) as Done;
-      if ('removed' in done) remove(done.removed);
-      else if ('expired' in done) expire(done.expired);
-      else for (const reading of done.readings) put(reading);
-    }
+  for (const done of journal === undefined ? [] : readJournal(journal)) {
+    if ('removed' in done) remove(done.removed);
+    else if ('expired' in done) expire(done.expired);
+    else for (const reading of done.readings) put(reading);
+  }
 
   const reachable = async (): Promise<void> => {
     if (faults.delayMs !== undefined)
@@ -192,3 +189,15 @@ export function createMemoryRemote(journal?: string): MemoryRemote {
 
 const nameOf = ({ device_id, sensor_id, measurement_type }: SeriesKey): string =>
   `${device_id}/${sensor_id ?? ''}/${measurement_type}`;
+
+/** What was done; a line that was cut off was not, and goes. */
+function readJournal(file: string): Done[] {
+  if (!existsSync(file)) return [];
+  const text = readFileSync(file, 'utf8');
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1);
+  truncateSync(file, Buffer.byteLength(whole));
+  return whole
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Done);
+}

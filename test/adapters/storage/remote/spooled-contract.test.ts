@@ -6,6 +6,7 @@ import {
 import { systemClock } from '../../../../nodes/runtime/system.ts';
 import { telemetryStoreContract } from '../../../contract/telemetry-store.ts';
 import { createMemoryRemote, type RemoteFaults } from '../../../support/memory-remote.ts';
+import { spawnDurableWriter } from '../../../support/spawn-durable-writer.ts';
 
 const variants: [string, RemoteFaults, Partial<SpooledStoreOptions>][] = [
   ['A database elsewhere', {}, {}],
@@ -18,6 +19,7 @@ const variants: [string, RemoteFaults, Partial<SpooledStoreOptions>][] = [
 ];
 for (const [name, faults, tuning] of variants)
   telemetryStoreContract(name, {
+    spawnWriter: (folder) => spawnDurableWriter('spool-and-database', folder),
     open(folder) {
       const remote = createMemoryRemote(join(folder, 'journal'));
       Object.assign(remote.faults, faults);
