@@ -10,6 +10,8 @@ const uncarried = `[\\u0000-\\u001f\\u007f-\\u009f]|[\\ud800-\\udbff](?![\\udc00
 const inText = new RegExp(`${escape}|${uncarried}`, 'g');
 const inTag = new RegExp(`${escape}|${uncarried}|\\\\`, 'g');
 const plain = /^[\w.:/-]+$/;
+/** Whether a text is written the same wherever it stands; most names are, and this is sooner known than shown. */
+export const isPlain = (text: string): boolean => plain.test(text);
 /** A tag cannot be empty, so this stands for nothing. */
 const emptyTag = '%';
 
@@ -18,7 +20,6 @@ export const storedText = (text: string): string => text.replace(inText, percent
 
 /** A text as the value of a tag, as the database has it and as queries must ask for it. */
 export function storedTag(text: string): string {
-  if (plain.test(text)) return text;
   if (text === '') return emptyTag;
   return text === emptyTag ? '%25' : text.replace(inTag, percent);
 }

@@ -1,5 +1,5 @@
 import type { Reading, ReadingValue } from '../../../core/telemetry/types.ts';
-import { storedTag, storedText } from './influx-text.ts';
+import { isPlain, storedTag, storedText } from './influx-text.ts';
 
 /** The one measurement (a table in InfluxDB 3) all readings are points of; its layout is in docs/adr/0012-influxdb.md. */
 export const readingsMeasurement = 'llm_iot_readings';
@@ -53,19 +53,26 @@ function valueFields(value: ReadingValue): string {
   return `number=${Object.is(value, -0) ? '-0' : value}`;
 }
 
-const escapedTag = (text: string): string => storedTag(text).replace(/[,= ]/g, '\\$&');
-const quoted = (text: string): string => `"${storedText(text).replace(/["\\]/g, '\\$&')}"`;
+const escapedTag = (text: string): string =>
+  isPlain(text) ? text : storedTag(text).replace(/[,= ]/g, '\\$&');
+const quoted = (text: string): string =>
+  isPlain(text) ? `"${text}"` : `"${storedText(text).replace(/["\\]/g, '\\$&')}"`;
 
 /** Why no server can store a reading; undefined if one can. */
-function refusalOf({ value, timestamp, ...texts }: Reading): string | undefined {
+function refusalOf(reading: Reading): string | undefined {
+  const { value, timestamp } = reading;
   if (!Number.isSafeInteger(timestamp) || Math.abs(timestamp) > farthestTime)
     return 'timestamp must be a whole number of milliseconds between the years 1678 and 2261';
   if (typeof value === 'number' && !Number.isFinite(value)) return 'value must be a finite number';
-  for (const [name, text] of Object.entries({ ...texts, value }))
+  for (const name of texts) {
+    const text = reading[name];
     if (typeof text === 'string' && isTooLong(text))
       return `${name} may have ${longestText} characters at most`;
+  }
   return undefined;
 }
+
+const texts = ['device_id', 'sensor_id', 'measurement_type', 'value', 'unit', 'quality'] as const;
 
 /** Nothing becomes more than six times longer by encoding. */
 const isTooLong = (text: string): boolean =>
