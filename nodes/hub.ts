@@ -17,6 +17,8 @@ interface HubDef extends NodeDef {
   dataDir: string;
   rpcPath: string;
   wsPath: string;
+  /** Flows from before there were metrics have none. */
+  metricsPath?: string;
   heartbeatInterval: string | number;
   telemetryInterval: string | number;
   commandTimeout: string | number;
@@ -67,7 +69,7 @@ export default function (RED: NodeAPI): void {
         if (parked) return parked;
         const hub = await createHub(settings, logOf(this));
         try {
-          const unmount = mountHub(hub, settings.rpcPath, RED.server);
+          const unmount = mountHub(hub, settings, RED.server);
           announceHub(RED, hub, settings);
           return { hub, unmount };
         } catch (error) {
@@ -137,6 +139,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     dataDir: isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir),
     rpcPath: root + (def.rpcPath || '/rpc'),
     wsPath: root + (def.wsPath || '/ws'),
+    metricsPath: root + (def.metricsPath || '/metrics'),
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
     commandTimeoutMs: (Number(def.commandTimeout) || 10) * 1000,

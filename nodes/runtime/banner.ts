@@ -21,6 +21,7 @@ export function announceHub(RED: NodeAPI, hub: Hub, settings: HubSettings): void
     `  Editor     ${base}${admin.replace(/\/$/, '')}/`,
     `  JSON-RPC   ${base}${settings.rpcPath}`,
     `  WebSocket  ${base.replace(/^http/, 'ws')}${settings.wsPath}`,
+    `  Metrics    ${base}${settings.metricsPath}`,
     `  MQTT       ${hub.mqtt.url}`,
     `  Data       ${settings.dataDir}`,
     ...(adminKey ? [`  Admin key         ${adminKey}`] : []),

@@ -80,12 +80,7 @@ export function createHubInfo(deps: {
         telemetry: {
           ...deps.ledger.snapshot(),
           open_deliveries: deliveries.openCount(),
-          store: {
-            ok: health.ok,
-            detail: health.detail,
-            readings: health.readings,
-            series: health.series,
-          },
+          store: health,
         },
         mqtt: { url: mqtt.url, ...broker, ...mqtt.stats() },
         rpc: { methods: deps.methods.names().length, ...deps.dispatcher.stats() },

@@ -2,6 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { createRpcEndpoint } from '../adapters/http/rpc-endpoint.ts';
+import { createMetricsEndpoint } from '../adapters/http/metrics-endpoint.ts';
+import { createProcessFigures } from '../adapters/metrics/process-figures.ts';
 import { createSqliteRecordStore } from '../adapters/storage/sqlite-record-store.ts';
 import { createRpcSocket, type RpcSocket } from '../adapters/websocket/rpc-socket.ts';
 import { createAlerts } from '../core/alert/alerts.ts';
@@ -34,6 +36,7 @@ import { serveDeviceMethods } from './device-methods.ts';
 import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
+import { createHubMetrics } from './hub-metrics.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
 import { createHubStreams, type HubStreams } from './hub-streams.ts';
@@ -72,6 +75,7 @@ export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
   /** Tells a source node which of its readings nobody settled so far, at every change; the answer stops that. */
   onUnsettled(source: string, listener: (unsettled: Unsettled) => void): () => void;
   rpcEndpoint(req: IncomingMessage, res: ServerResponse): void;
+  metricsEndpoint(req: IncomingMessage, res: ServerResponse): void;
   rpcSocket: RpcSocket;
   /** Takes nothing more in, and resolves when all that came in is settled and answered. */
   drain(): Promise<void>;
@@ -105,7 +109,10 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     opened.push(() => store.close());
     const { retention } = settings.store;
     const stopRetention = keepRetention({ store, retention, clock, log });
-    opened.push(() => Promise.resolve(stopRetention()));
+    opened.push(() => {
+      stopRetention();
+      return Promise.resolve();
+    });
 
     const events = createEmitter<HubEvents>();
     const keys = createKeyRing({ records, ids, clock });
@@ -190,6 +197,21 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       path: settings.wsPath,
     });
 
+    const hubMetrics = createHubMetrics({
+      ledger,
+      devices,
+      commands,
+      dispatcher,
+      streams,
+      store,
+      mqtt,
+    });
+    const processFigures = createProcessFigures();
+    opened.push(() => {
+      processFigures.close();
+      return Promise.resolve();
+    });
+
     return {
       clock,
       events,
@@ -243,6 +265,11 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         };
       },
       rpcEndpoint: createRpcEndpoint({ dispatcher, authenticate }),
+      metricsEndpoint: createMetricsEndpoint({
+        families: async () => [...(await hubMetrics()), ...processFigures.families()],
+        authenticate,
+        maySee: ({ registration, role }) => !registration && role !== 'device',
+      }),
       rpcSocket,
       async drain() {
         gate.shut();

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Hub } from './hub.ts';
+import type { HubSettings } from './settings.ts';
 
 type RequestHandler = (req: IncomingMessage, res: ServerResponse) => void;
 
@@ -31,11 +32,19 @@ function frontDoorOf(server: Server): Map<string, RequestHandler> {
  * Serves a hub's endpoints on Node-RED's HTTP server; the answer takes them down again.
  * @throws Error when another hub has the path
  */
-export function mountHub(hub: Hub, rpcPath: string, server: Server): () => void {
+export function mountHub(
+  hub: Hub,
+  { rpcPath, metricsPath }: Pick<HubSettings, 'rpcPath' | 'metricsPath'>,
+  server: Server,
+): () => void {
   const routes = frontDoorOf(server);
-  if (routes.has(rpcPath))
-    throw new Error(`another hub serves ${rpcPath}: give this one another path`);
-  routes.set(rpcPath, (req, res) => hub.rpcEndpoint(req, res));
+  const own = new Map<string, RequestHandler>([
+    [metricsPath, (req, res) => hub.metricsEndpoint(req, res)],
+    [rpcPath, (req, res) => hub.rpcEndpoint(req, res)],
+  ]);
+  for (const path of own.keys())
+    if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
+  for (const [path, handler] of own) routes.set(path, handler);
 
   // An upgrade to another path is somebody else's: the editor's, or that of a websocket node.
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -45,6 +54,6 @@ export function mountHub(hub: Hub, rpcPath: string, server: Server): () => void 
 
   return () => {
     server.off('upgrade', upgrade);
-    routes.delete(rpcPath);
+    for (const path of own.keys()) routes.delete(path);
   };
 }

@@ -40,9 +40,10 @@ export type BrokerSettings =
 /** All a hub is made from. Two equal settings make the same hub: it is kept over a deploy then. */
 export interface HubSettings {
   dataDir: string;
-  /** From the root of the HTTP server, as is `wsPath`. */
+  /** From the root of the HTTP server, as are the other two. */
   rpcPath: string;
   wsPath: string;
+  metricsPath: string;
   /** Seconds; what devices are told to keep to. */
   heartbeatInterval: number;
   telemetryInterval: number;
