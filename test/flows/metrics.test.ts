@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ask, joinDevice, temperature } from '../support/hub-client.ts';
+import { ask, esp32, joinDevice, temperature } from '../support/hub-client.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
 
 describe('metrics of the running hub', function () {
@@ -31,7 +31,7 @@ describe('metrics of the running hub', function () {
   };
 
   it('are for those who may see the hub, and for nobody else', async () => {
-    const device = await joinDevice(hub, { name: 'metrics device', hardware_id: 'metrics-1' });
+    const device = await joinDevice(hub, esp32('metrics-1'));
     assert.equal((await scrape(undefined)).status, 401);
     assert.equal((await scrape('no-such-key')).status, 401);
     assert.equal((await scrape(hub.registrationKey)).status, 403);
@@ -41,7 +41,7 @@ describe('metrics of the running hub', function () {
   });
 
   it('hold the ledger of hub.info, number by number, and no device', async () => {
-    const device = await joinDevice(hub, { name: 'metrics device', hardware_id: 'metrics-2' });
+    const device = await joinDevice(hub, esp32('metrics-2'));
     await device.publish('telemetry', temperature(20));
     await device.publish('telemetry', temperature(21));
     await device.publish('telemetry', { measurement_type: 'temperature', value: 'warm' });
