@@ -4,15 +4,18 @@ import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { bearerKey } from './bearer.ts';
 import { readBody } from './read-body.ts';
+import { createTurns } from './turns.ts';
 
 export interface EndpointLimits {
   /** Most bytes of a body. Default 1 MiB. */
   bodyBytes: number;
   /** Milliseconds in which a body must have come in. Default 10,000. */
   bodyMs: number;
+  /** Calls of one connection under way at once; beyond, it is not read from. Default 32. */
+  concurrentCalls: number;
 }
 
-const defaults: EndpointLimits = { bodyBytes: 1_048_576, bodyMs: 10_000 };
+const defaults: EndpointLimits = { bodyBytes: 1_048_576, bodyMs: 10_000, concurrentCalls: 32 };
 /** How long the rest of a refused body is thrown away before the connection is cut. */
 const lingerMs = 1000;
 
@@ -28,6 +31,7 @@ export function createRpcEndpoint(deps: {
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { dispatcher, authenticate } = deps;
   const limits = { ...defaults, ...deps.limits };
+  const takeTurn = createTurns(limits.concurrentCalls);
 
   const refuse = (
     req: IncomingMessage,
@@ -77,7 +81,9 @@ export function createRpcEndpoint(deps: {
 
   return (req, res) => {
     res.on('error', () => undefined);
-    answer(req, res).catch(() => res.destroy());
+    takeTurn(req, res, () => {
+      answer(req, res).catch(() => res.destroy());
+    });
   };
 }
 

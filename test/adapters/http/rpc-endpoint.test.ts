@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { EndpointLimits } from '../../../nodes/adapters/http/rpc-endpoint.ts';
+import type { RpcCall } from '../../../nodes/core/rpc/types.ts';
 import {
   declareExampleMethods,
   jsonRpcExamples,
@@ -11,6 +12,7 @@ import {
 import { createRpcRig, method } from '../../support/rpc-rig.ts';
 import { adminKey, startRpcServer } from '../../support/rpc-server.ts';
 import type { RpcServer } from '../../support/rpc-server.ts';
+import { until } from '../../support/until.ts';
 
 const json = { 'Content-Type': 'application/json' };
 const withKey = { ...json, Authorization: `Bearer ${adminKey}` };
@@ -166,6 +168,56 @@ describe('POST /rpc', () => {
     const [chunk] = (await once(socket, 'data')) as [Buffer];
     assert.match(chunk.toString(), /^HTTP\/1\.1 408 .*connection: close/is);
     await once(socket, 'close');
+  });
+
+  describe('a connection with many calls on their way', () => {
+    const bodyOf = (name: string, id: number): string =>
+      JSON.stringify({ jsonrpc: '2.0', method: name, params: {}, id });
+    const pipelined = (name: string, count: number): string =>
+      Array.from({ length: count }, (_, id) => {
+        const body = bodyOf(name, id);
+        return (
+          `POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n` +
+          `Authorization: Bearer ${adminKey}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+        );
+      }).join('');
+
+    it('is not read from beyond a few of them, and loses none', async () => {
+      await server.close();
+      await start({ concurrentCalls: 4 });
+      const taken: RpcCall[] = [];
+      rig.methods.declare(method('wait', { timeoutMs: 60_000 }), (call) => taken.push(call));
+      const socket = connect(server.port, '127.0.0.1');
+      let answers = '';
+      socket.on('data', (data: Buffer) => (answers += data.toString()));
+      const count = 2_000;
+      socket.write(pipelined('wait', count));
+      for (let settled = 0; settled < count; settled++) {
+        await until('the next call', () => taken.length > settled);
+        assert.ok(rig.dispatcher.stats().pending <= 4);
+        rig.dispatcher.settle(taken[settled]!.id, { result: settled });
+      }
+      await until('all answers', () => answers.split('HTTP/1.1 200').length === count + 1);
+      socket.destroy();
+    });
+
+    it('is not read from while it does not read its answers', async () => {
+      rig.answer('big', () => 'x'.repeat(200_000));
+      const socket = connect(server.port, '127.0.0.1');
+      socket.pause();
+      const count = 1_000;
+      socket.write(pipelined('big', count));
+      let seen = -1;
+      await until('the calls to stall', async () => {
+        const before = seen;
+        seen = rig.dispatcher.stats().calls;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        return seen > 0 && seen === before;
+      });
+      assert.ok(seen < 200, `${seen} calls were taken`);
+      assert.equal((await post(server, '[]')).status, 200);
+      socket.destroy();
+    });
   });
 
   it('survives a client that leaves in the middle of its body or before its answer', async () => {
