@@ -1,12 +1,17 @@
 // Writes to a store without end and prints how many items are acknowledged: a kind of store (see below), folder.
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
+import {
+  createInflux1Database,
+  type Influx1Settings,
+} from '../../nodes/adapters/storage/influx/influx1-database.ts';
 import { createPostgresDatabase } from '../../nodes/adapters/storage/postgres/postgres-database.ts';
 import type { PostgresOptions } from '../../nodes/adapters/storage/postgres/target.ts';
 import { createSpooledTelemetryStore } from '../../nodes/adapters/storage/remote/spooled-telemetry-store.ts';
 import { createSqliteRecordStore } from '../../nodes/adapters/storage/sqlite-record-store.ts';
 import { createSqliteTelemetryStore } from '../../nodes/adapters/storage/sqlite/sqlite-telemetry-store.ts';
 import type { TelemetryStore } from '../../nodes/core/telemetry/ports.ts';
+import type { RemoteDatabase } from '../../nodes/core/telemetry/remote.ts';
 import { systemClock } from '../../nodes/runtime/system.ts';
 import { createMemoryRemote } from './memory-remote.ts';
 
@@ -46,6 +51,14 @@ async function openSpooled(folder: string, comes: boolean): Promise<TelemetrySto
   });
 }
 
+/** How to reach a database elsewhere. */
+const settings = (): unknown => JSON.parse(process.argv[4] ?? '');
+
+const openRemote = (remote: RemoteDatabase, folder: string): Promise<TelemetryStore> =>
+  createSpooledTelemetryStore({
+    ...{ remote, file: join(folder, 'spool.db'), maxBytes: 1e9, clock: systemClock },
+  });
+
 const kinds = {
   async records(folder: string): Promise<Write> {
     const store = await createSqliteRecordStore({ file: join(folder, 'hub.db') });
@@ -61,11 +74,10 @@ const kinds = {
     writeTo(await openSpooled(folder, true)),
   'spool-and-database-rewriting': async (folder: string): Promise<Write> =>
     writeTo(await openSpooled(folder, true), 100),
-  async postgres(folder: string): Promise<Write> {
-    const remote = createPostgresDatabase(JSON.parse(process.argv[4] ?? '') as PostgresOptions);
-    const spool = { file: join(folder, 'spool.db'), maxBytes: 1e9, clock: systemClock };
-    return writeTo(await createSpooledTelemetryStore({ remote, ...spool }));
-  },
+  postgres: async (folder: string): Promise<Write> =>
+    writeTo(await openRemote(createPostgresDatabase(settings() as PostgresOptions), folder)),
+  influx1: async (folder: string): Promise<Write> =>
+    writeTo(await openRemote(createInflux1Database(settings() as Influx1Settings), folder)),
 };
 export type DurableKind = keyof typeof kinds;
 
