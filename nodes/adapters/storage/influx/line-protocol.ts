@@ -53,7 +53,8 @@ function valueFields(value: ReadingValue): string {
   return `number=${Object.is(value, -0) ? '-0' : value}`;
 }
 
-const escapedTag = (text: string): string =>
+/** A text as it stands in a line as the value of a tag. */
+export const escapedTag = (text: string): string =>
   isPlain(text) ? text : storedTag(text).replace(/[,= ]/g, '\\$&');
 const quoted = (text: string): string =>
   isPlain(text) ? `"${text}"` : `"${storedText(text).replace(/["\\]/g, '\\$&')}"`;
