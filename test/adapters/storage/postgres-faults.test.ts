@@ -211,8 +211,8 @@ describe('createPostgresDatabase, when the server fails', function () {
     assert.equal(await hubs[0]?.count(), 350);
   });
 
-  it('goes on writing while questions take long', async () => {
-    const database = await open();
+  it('goes on writing while questions take long, and ends them when it is closed', async () => {
+    const database = await open({ timeoutMs: 600_000 });
     await database.write([reading(1)]);
     await sql(`ALTER TABLE llm_iot.series RENAME TO hidden;
       CREATE VIEW llm_iot.series AS SELECT hidden.* FROM llm_iot.hidden, pg_sleep(60)`);

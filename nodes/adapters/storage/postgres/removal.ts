@@ -20,6 +20,7 @@ const seriesToSweep = `
     USING (measurement_type)
   ) AS limits
   WHERE before IS NOT NULL AND id > $4 ORDER BY id LIMIT ${seriesAtOnce}`;
+/** The inner limit makes sure that they are found by the index, series by series. */
 const deleteReadings = `
   WITH gone AS (
     DELETE FROM ${schema}.readings AS stored USING (
@@ -31,7 +32,10 @@ const deleteReadings = `
     ) AS old
     WHERE stored.series = old.series AND stored.timestamp = old.timestamp RETURNING 1
   ) SELECT count(*) AS count FROM gone`;
-const deleteSeries = `DELETE FROM ${schema}.series WHERE removed AND id = ANY ($1::integer[])`;
+const isEmpty = `id = ANY ($1::integer[])
+  AND NOT EXISTS (SELECT FROM ${schema}.readings WHERE readings.series = series.id)`;
+const someEmpty = `SELECT FROM ${schema}.series WHERE ${isEmpty} LIMIT 1`;
+const deleteEmpty = `DELETE FROM ${schema}.series WHERE ${isEmpty} RETURNING id`;
 
 export interface Removal {
   removeDevice: (deviceId: string) => Promise<void>;
@@ -39,10 +43,17 @@ export interface Removal {
 }
 
 /**
- * Deletes readings bit by bit. Series that are removed are out of sight at once; what a crash leaves of them is deleted
- * with whatever is deleted next.
+ * Deletes readings bit by bit, and series that have none left. Removed ones are out of sight at once; what a crash
+ * leaves of them is deleted with whatever is deleted next.
  */
 export function createRemoval({ query, transaction }: Connections): Removal {
+  /** Nobody may write to these series meanwhile, and whoever has remembered them must look again. */
+  const removeSeries = (statement: string, value: string | Buffer): Promise<void> =>
+    transaction(async (run) => {
+      await run(lockSeries);
+      const removed = await run(statement, [value]);
+      if (removed.length > 0) await run(countRemoval);
+    });
   const expire = async ({ all, by_type }: ExpiryTimes): Promise<void> => {
     const types = textArray(Object.keys(by_type).map(encodeText));
     const limits = int8Array(Object.values(by_type));
@@ -55,7 +66,7 @@ export function createRemoval({ query, transaction }: Connections): Removal {
       const before = int8Array(found.map((one) => one.before));
       for (let gone: number | undefined; gone !== 0;)
         gone = (await query<{ count: number }>(deleteReadings, [ids, before]))[0]?.count ?? 0;
-      await query(deleteSeries, [ids]);
+      if ((await query(someEmpty, [ids])).length > 0) await removeSeries(deleteEmpty, ids);
       last = found.at(-1)?.id ?? last;
     }
   };
@@ -63,11 +74,7 @@ export function createRemoval({ query, transaction }: Connections): Removal {
   return {
     expire,
     async removeDevice(deviceId) {
-      await transaction(async (run) => {
-        await run(lockSeries);
-        const removed = await run(markRemoved, [encodeText(deviceId)]);
-        if (removed.length > 0) await run(countRemoval);
-      });
+      await removeSeries(markRemoved, encodeText(deviceId));
       await expire({ by_type: {} });
     },
   };
