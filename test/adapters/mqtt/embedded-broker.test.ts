@@ -128,6 +128,28 @@ describe('embedded MQTT broker', () => {
       await until('the repetitions are forwarded', () => seen.length === 2);
     });
 
+    it(`tells nobody of telemetry twice, whoever listens and since when (${protocol})`, async () => {
+      const held = hold();
+      const client = await session('mcu-1', 'c', { version });
+      const send = async (payload: string): Promise<void> => {
+        client.send(publish(telemetry, { payload: Buffer.from(payload) }));
+        const message = await until('the message', () => held.pop());
+        assert.equal(String(message.payload), payload);
+        assert.equal(message.clientId, 'c');
+        message.settle();
+        await client.next('puback');
+      };
+      await send('nobody listens');
+      const watcher = await connect('admin');
+      const seen = received(watcher);
+      await watcher.subscribeAsync('llm-iot/devices/+/telemetry');
+      await send('one listens');
+      await until('it is forwarded', () => seen.length === 1);
+      await watcher.unsubscribeAsync('llm-iot/devices/+/telemetry');
+      await send('nobody listens any more');
+      assert.equal(seen.length, 1);
+    });
+
     it(`discards what a client may not publish and keeps the client (${protocol})`, async () => {
       const held = hold();
       const watcher = await connect('admin');
@@ -199,6 +221,22 @@ describe('embedded MQTT broker', () => {
       await first.next('pubrec');
     });
   }
+
+  it('has a client of MQTT 3.1.1 send again what was not stored, by ending its connection', async () => {
+    await broker.link.close();
+    broker = await startTestBroker({ redeliveryDelayMs: 50 });
+    const held = hold();
+    const client = await session('mcu-1', 'c', { version: 4 });
+    for (const messageId of [1, 2]) client.send(publish(telemetry, { messageId }));
+    await until('both messages', () => held.length === 2);
+    for (const message of held) message.settle(new Error('the disk is full'));
+    await until('it is cut off', () => client.closed);
+    const modern = await session('mcu-2', 'd', { version: 5 });
+    modern.send(publish('llm-iot/devices/mcu-2/telemetry'));
+    (await until('the message', () => held[2])).settle(new Error('the disk is full'));
+    assert.equal((await modern.next('puback')).reasonCode, 0x83);
+    await ping(modern);
+  });
 
   it('forgets half-finished QoS 2 messages of a client that starts clean', async () => {
     const held = hold();
