@@ -19,6 +19,8 @@ export interface RemoteFaults {
   forbidden?: string;
   /** Writes and changes wait for this before they are done. */
   hold?: Promise<void>;
+  /** The next write alone waits for this before it is done. */
+  holdNext?: Promise<void>;
   /** Writes are done, but the database is gone before it says so. */
   losesAnswers?: boolean;
   /** Why a reading is refused; undefined if it is not. */
@@ -100,6 +102,11 @@ export function createMemoryRemote(journal?: string): MemoryRemote {
     if (!isOpen) throw new RemoteUnavailable('closed');
     if (faults.away !== undefined) throw new RemoteUnavailable(faults.away);
   };
+  const held = async (): Promise<void> => {
+    const { hold, holdNext } = faults;
+    delete faults.holdNext;
+    await Promise.all([hold, holdNext]);
+  };
   const rowsOf = (series: SeriesInfo, start: number, end: number) =>
     [...(stored.get(nameOf(series))?.rows ?? [])]
       .filter(([time]) => time >= start && time < end)
@@ -131,7 +138,7 @@ export function createMemoryRemote(journal?: string): MemoryRemote {
     },
     async write(readings) {
       await reachable();
-      await faults.hold;
+      await held();
       if (!isOpen) throw new RemoteUnavailable('closed');
       if (readings.length > 10_000) throw new Error(`${readings.length} readings in one write`);
       if (faults.forbidden !== undefined) throw new Error(faults.forbidden);
@@ -166,13 +173,13 @@ export function createMemoryRemote(journal?: string): MemoryRemote {
     },
     async removeDevice(deviceId) {
       await reachable();
-      await faults.hold;
+      await held();
       remove(deviceId);
       note({ removed: deviceId });
     },
     async expire(times) {
       await reachable();
-      await faults.hold;
+      await held();
       expire(times);
       note({ expired: times });
     },

@@ -16,13 +16,16 @@ type Step =
   | { write: number[][] }
   | { ask: 'raw' | 'sum' | 'median' | 'last' }
   | { remove: true }
-  | { database: 'away' | 'back' | 'slow' | 'stuck' | 'loses answers' }
+  | { database: 'away' | 'back' | 'slow' | 'stuck' | 'once stuck' | 'loses answers' }
   | { restart: true };
 
 const times = fc.array(fc.nat(30), { minLength: 1, maxLength: 8 });
 const steps = fc.array(
   fc.oneof(
-    { weight: 24, arbitrary: fc.record({ write: fc.array(times, { minLength: 1, maxLength: 3 }) }) },
+    {
+      weight: 24,
+      arbitrary: fc.record({ write: fc.array(times, { minLength: 1, maxLength: 3 }) }),
+    },
     {
       weight: 12,
       arbitrary: fc.record({ ask: fc.constantFrom('raw', 'sum', 'median', 'last') }),
@@ -31,7 +34,7 @@ const steps = fc.array(
     {
       weight: 15,
       arbitrary: fc.record({
-        database: fc.constantFrom('away', 'back', 'slow', 'stuck', 'loses answers'),
+        database: fc.constantFrom('away', 'back', 'slow', 'stuck', 'once stuck', 'loses answers'),
       }),
     },
     { weight: 1, arbitrary: fc.constant({ restart: true as const }) },
@@ -64,7 +67,7 @@ describe('a spool through any history of its database', function () {
     await rm(folder, { recursive: true });
   });
 
-  const change = (database: (Step & { database: string })['database']): void => {
+  const change = (database: Extract<Step, { database: unknown }>['database']): void => {
     const { faults } = remote;
     unstick();
     delete faults.away;
@@ -73,17 +76,18 @@ describe('a spool through any history of its database', function () {
     if (database === 'away') faults.away = 'away';
     if (database === 'slow') faults.delayMs = 6;
     if (database === 'loses answers') faults.losesAnswers = true;
-    if (database === 'stuck')
-      faults.hold = new Promise((resolve) => {
+    if (database === 'stuck' || database === 'once stuck')
+      faults[database === 'stuck' ? 'hold' : 'holdNext'] = new Promise((resolve) => {
         unstick = () => {
           delete faults.hold;
+          delete faults.holdNext;
           resolve();
         };
       });
   };
   const ask = async (
     device: string,
-    kind: (Step & { ask: string })['ask'],
+    kind: Extract<Step, { ask: unknown }>['ask'],
     expected: ReadonlyMap<number, number>,
   ): Promise<void> => {
     const question = { device_ids: [device], start: 3, end: 27, limit: 100 };
