@@ -7,6 +7,7 @@ import type { Reading } from '../../../core/telemetry/types.ts';
 import { parseDocument, Refusal, request, serverUrl, type HttpServer } from './influx-http.ts';
 import { storedTag } from './influx-text.ts';
 import { createCounter } from './counter.ts';
+import { createExplained } from './explained.ts';
 import { ensureBucket } from './influx2-bucket.ts';
 import { createInflux2Client } from './influx2-client.ts';
 import { gatherAggregates, gatherReadings } from './influx2-points.ts';
@@ -52,15 +53,7 @@ export function createInflux2Database(settings: Influx2Settings): RemoteDatabase
   ): AsyncGenerator<Row> {
     yield* client.query(build(createInflux2Queries(await client.library(), bucket)), limitMs);
   };
-  const explained =
-    <Given extends unknown[], Result>(work: (...given: Given) => Promise<Result>) =>
-    async (...given: Given): Promise<Result> => {
-      try {
-        return await work(...given);
-      } catch (error) {
-        throw error instanceof Refusal ? new Error(explanation(error, name())) : error;
-      }
-    };
+  const explained = createExplained(name, 'bucket');
   /** Deletes readings that are older than `end` and have the tag. */
   const deletePoints = async (tag: string, value: string, end: number): Promise<void> => {
     const query = new URLSearchParams({ org: organization, bucket });
@@ -138,18 +131,4 @@ async function versionOf(server: HttpServer): Promise<string | undefined> {
   if (version?.startsWith('2.') === false)
     throw new Error(`${server.url} is InfluxDB ${version}: choose the store for that version`);
   return version;
-}
-
-/** What a refusal means to people. */
-function explanation({ statusCode, message }: Refusal, name: string): string {
-  switch (statusCode) {
-    case 401:
-      return `${name} does not know the token (${message}); give one of that server`;
-    case 403:
-      return `${name} does not let the token in (${message}); give one that may read and write the bucket`;
-    case 404:
-      return `${name} is not there (${message}); check url, organization and bucket`;
-    default:
-      return `${name} refuses the request: ${message}`;
-  }
 }
