@@ -14,6 +14,8 @@ export function readBody(
   if (Number(req.headers['content-length']) > limits.maxBytes) {
     return Promise.resolve({ failed: 'too-large' });
   }
+  // It may have waited for its turn, and its sender left.
+  if (req.destroyed) return Promise.resolve({ failed: 'aborted' });
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;

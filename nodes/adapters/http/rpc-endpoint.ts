@@ -4,6 +4,7 @@ import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { bearerKey } from './bearer.ts';
 import { readBody } from './read-body.ts';
+import { createRoom, type Room } from './room.ts';
 import { createTurns } from './turns.ts';
 
 export interface EndpointLimits {
@@ -13,9 +14,16 @@ export interface EndpointLimits {
   bodyMs: number;
   /** Calls of one connection under way at once; beyond, it is not read from. Default 32. */
   concurrentCalls: number;
+  /** Bytes of the bodies of all calls under way; beyond, calls wait. Default 16 MiB. */
+  bytesUnderWay: number;
 }
 
-const defaults: EndpointLimits = { bodyBytes: 1_048_576, bodyMs: 10_000, concurrentCalls: 32 };
+const defaults: EndpointLimits = {
+  bodyBytes: 1_048_576,
+  bodyMs: 10_000,
+  concurrentCalls: 32,
+  bytesUnderWay: 16_777_216,
+};
 /** How long the rest of a refused body is thrown away before the connection is cut. */
 const lingerMs = 1000;
 
@@ -31,7 +39,8 @@ export function createRpcEndpoint(deps: {
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { dispatcher, authenticate } = deps;
   const limits = { ...defaults, ...deps.limits };
-  const takeTurn = createTurns(limits.concurrentCalls);
+  const takeTurn = createTurns({ calls: limits.concurrentCalls, bytes: limits.bodyBytes });
+  const room = createRoom(limits.bytesUnderWay);
 
   const refuse = (
     req: IncomingMessage,
@@ -71,7 +80,9 @@ export function createRpcEndpoint(deps: {
     }
     const key = bearerKey(req.headers);
     const principal = key === undefined ? undefined : authenticate(key);
-    const text = await dispatcher.handle(read.body, { principal, transport: 'http' });
+    const text = await inRoom(room, read.body.length, () =>
+      dispatcher.handle(read.body, { principal, transport: 'http' }),
+    );
     if (res.destroyed) return;
     if (!principal && (text === undefined || needsKey(text))) {
       res.setHeader('WWW-Authenticate', challenge(key));
@@ -85,6 +96,16 @@ export function createRpcEndpoint(deps: {
       answer(req, res).catch(() => res.destroy());
     });
   };
+}
+
+/** Does something with a body as soon as there is room for it. */
+async function inRoom<T>(room: Room, bytes: number, work: () => Promise<T>): Promise<T> {
+  await new Promise<void>((resolve) => room.enter(bytes, resolve));
+  try {
+    return await work();
+  } finally {
+    room.leave(bytes);
+  }
 }
 
 function challenge(key: string | undefined): string {

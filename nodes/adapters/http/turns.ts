@@ -1,48 +1,71 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** What one connection may have under way. */
+export interface TurnLimits {
+  /** Calls; each is under way until its answer has left for the network. */
+  calls: number;
+  /** Bytes of their bodies, unless a single one has more. */
+  bytes: number;
+}
+
+interface Turn {
+  bytes: number;
+  work: () => void;
+}
+
 interface Connection {
-  /** Requests that are worked on; each is until its answer has left for the network. */
-  underWay: number;
-  /** Requests that had come in when reading was paused: about what one chunk from the network holds. */
-  waiting: (() => void)[];
+  calls: number;
+  bytes: number;
+  /** What had come in when reading was paused: about what one chunk from the network holds. */
+  waiting: Turn[];
 }
 
 /**
- * Bounds what one connection has under way: HTTP lets a client send requests without waiting for answers. Beyond
- * `most` requests wait in their order, and the connection is not read from.
+ * Bounds what one connection has under way: HTTP lets a client send requests without waiting for answers. Beyond the
+ * limits requests wait in their order, and the connection is not read from.
  */
 export function createTurns(
-  most: number,
+  limits: TurnLimits,
 ): (req: IncomingMessage, res: ServerResponse, work: () => void) => void {
   const connections = new WeakMap<Socket, Connection>();
 
-  const end = (socket: Socket, connection: Connection): void => {
+  const connectionOf = (socket: Socket): Connection => {
+    const known = connections.get(socket);
+    if (known) return known;
+    const connection = { calls: 0, bytes: 0, waiting: [] };
+    connections.set(socket, connection);
+    return connection;
+  };
+  const mayBegin = ({ calls, bytes }: Connection, turn: Turn): boolean =>
+    calls === 0 || (calls < limits.calls && bytes + turn.bytes <= limits.bytes);
+  const begin = (connection: Connection, { bytes, work }: Turn): void => {
+    connection.calls += 1;
+    connection.bytes += bytes;
+    work();
+  };
+  const end = (socket: Socket, connection: Connection, { bytes }: Turn): void => {
+    connection.calls -= 1;
+    connection.bytes -= bytes;
     // Nobody is there any more to read an answer.
     if (socket.destroyed) connection.waiting.length = 0;
-    const next = connection.waiting.shift();
-    if (next) {
-      next();
-      return;
+    for (let [next] = connection.waiting; next; [next] = connection.waiting) {
+      if (!mayBegin(connection, next)) return;
+      connection.waiting.shift();
+      begin(connection, next);
     }
-    connection.underWay -= 1;
     if (socket.isPaused()) socket.resume();
   };
 
-  return ({ socket }, res, work) => {
-    let connection = connections.get(socket);
-    if (!connection) {
-      connection = { underWay: 0, waiting: [] };
-      connections.set(socket, connection);
+  return ({ socket, headers }, res, work) => {
+    const connection = connectionOf(socket);
+    const turn = { bytes: Number(headers['content-length'] ?? 0) || 0, work };
+    res.once('close', () => end(socket, connection, turn));
+    if (connection.waiting.length === 0 && mayBegin(connection, turn)) {
+      begin(connection, turn);
+      return;
     }
-    const held = connection;
-    res.once('close', () => end(socket, held));
-    if (held.underWay < most) {
-      held.underWay += 1;
-      work();
-    } else {
-      held.waiting.push(work);
-      socket.pause();
-    }
+    connection.waiting.push(turn);
+    socket.pause();
   };
 }

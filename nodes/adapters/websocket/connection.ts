@@ -3,10 +3,13 @@ import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { StreamSession, Streams } from '../../core/stream/types.ts';
+import type { Room } from '../http/room.ts';
 
 export interface ConnectionLimits {
   /** Calls of one socket under way at once; beyond, it is not read from. Default 32. */
   concurrentCalls: number;
+  /** Bytes of them, unless a single one has more. Default 1 MiB. */
+  concurrentBytes: number;
   /** Bytes that may wait in the socket before stream updates queue up instead. Default 64 KiB. */
   highWaterBytes: number;
 }
@@ -30,11 +33,14 @@ export function createConnection(deps: {
   dispatcher: Dispatcher;
   streams: Streams;
   limits: ConnectionLimits;
+  /** Shared by all sockets. */
+  room: Room;
 }): Connection {
-  const { ws, principal, dispatcher, streams, limits } = deps;
+  const { ws, principal, dispatcher, streams, limits, room } = deps;
   /** Frames that had come in when reading was paused: at most what one chunk from the network holds. */
   const backlog: Buffer[] = [];
   let underWay = 0;
+  let bytesUnderWay = 0;
   /** Those of them whose answer is not there yet. */
   let working = 0;
   let alive = true;
@@ -46,32 +52,49 @@ export function createConnection(deps: {
     send: (text) => ws.send(text, () => streams.drain(session)),
   };
 
-  const ended = (): void => {
+  const mayStart = (body: Buffer): boolean =>
+    underWay === 0 ||
+    (underWay < limits.concurrentCalls && bytesUnderWay + body.length <= limits.concurrentBytes);
+
+  const ended = (body: Buffer): void => {
     underWay -= 1;
+    bytesUnderWay -= body.length;
     alive = true;
-    const next = backlog.shift();
-    if (next) start(next);
-    else if (ws.isPaused && ws.readyState === ws.OPEN) ws.resume();
+    for (let [next] = backlog; next && mayStart(next); [next] = backlog) {
+      backlog.shift();
+      start(next);
+    }
+    if (backlog.length === 0 && ws.isPaused && ws.readyState === ws.OPEN) ws.resume();
     // An answer took room that waiting updates may have now.
     streams.drain(session);
   };
 
+  const answer = async (body: Buffer): Promise<string | undefined> => {
+    // Its sender may have left while it waited.
+    if (ws.readyState !== ws.OPEN) return undefined;
+    return dispatcher.handle(body, { principal, transport: 'websocket', session });
+  };
+
   const start = (body: Buffer): void => {
     underWay += 1;
+    bytesUnderWay += body.length;
     working += 1;
-    void dispatcher.handle(body, { principal, transport: 'websocket', session }).then((text) => {
-      working -= 1;
-      if (text === undefined || ws.readyState !== ws.OPEN) ended();
-      else ws.send(text, ended);
+    room.enter(body.length, () => {
+      void answer(body).then((text) => {
+        room.leave(body.length);
+        working -= 1;
+        if (text === undefined || ws.readyState !== ws.OPEN) ended(body);
+        else ws.send(text, () => ended(body));
+      });
     });
   };
 
   ws.on('message', (data: RawData) => {
     alive = true;
     const body = data as Buffer;
-    if (underWay < limits.concurrentCalls) start(body);
+    if (backlog.length === 0 && mayStart(body)) start(body);
     else backlog.push(body);
-    if (underWay >= limits.concurrentCalls) ws.pause();
+    if (backlog.length > 0 || underWay >= limits.concurrentCalls) ws.pause();
   });
   ws.on('pong', () => {
     alive = true;

@@ -6,6 +6,7 @@ import type { Ids } from '../../core/ids.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { Streams } from '../../core/stream/types.ts';
+import { createRoom } from '../http/room.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, ConnectionLimits } from './connection.ts';
 import { isCrossSite, keyOf, pathOf, refuseUpgrade, subprotocol } from './handshake.ts';
@@ -13,6 +14,8 @@ import { isCrossSite, keyOf, pathOf, refuseUpgrade, subprotocol } from './handsh
 export interface SocketLimits extends ConnectionLimits {
   /** Most bytes of one message. Default 1 MiB. */
   messageBytes: number;
+  /** Bytes of the calls of all sockets under way; beyond, calls wait. Default 16 MiB. */
+  bytesUnderWay: number;
   /** Most sockets open at once. Default 1,000. */
   sockets: number;
   /** Milliseconds between signs of life asked of each socket. Default 30,000. */
@@ -21,6 +24,8 @@ export interface SocketLimits extends ConnectionLimits {
 
 const defaults: SocketLimits = {
   concurrentCalls: 32,
+  concurrentBytes: 1_048_576,
+  bytesUnderWay: 16_777_216,
   highWaterBytes: 65_536,
   messageBytes: 1_048_576,
   sockets: 1000,
@@ -52,6 +57,7 @@ export function createRpcSocket(deps: {
   const { dispatcher, streams, authenticate, ids, path, every = repeat } = deps;
   const limits = { ...defaults, ...deps.limits };
   const connections = new Map<WebSocket, Connection>();
+  const room = createRoom(limits.bytesUnderWay);
   let closing = false;
   const server = new WebSocketServer({
     noServer: true,
@@ -72,6 +78,7 @@ export function createRpcSocket(deps: {
       dispatcher,
       streams,
       limits,
+      room,
     });
     connections.set(ws, connection);
     ws.once('close', () => connections.delete(ws));

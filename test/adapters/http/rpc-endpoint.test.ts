@@ -173,9 +173,9 @@ describe('POST /rpc', () => {
   describe('a connection with many calls on their way', () => {
     const bodyOf = (name: string, id: number): string =>
       JSON.stringify({ jsonrpc: '2.0', method: name, params: {}, id });
-    const pipelined = (name: string, count: number): string =>
+    const pipelined = (name: string, count: number, bytes = 0): string =>
       Array.from({ length: count }, (_, id) => {
-        const body = bodyOf(name, id);
+        const body = bodyOf(name, id).padEnd(bytes);
         return (
           `POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n` +
           `Authorization: Bearer ${adminKey}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
@@ -190,7 +190,7 @@ describe('POST /rpc', () => {
       const socket = connect(server.port, '127.0.0.1');
       let answers = '';
       socket.on('data', (data: Buffer) => (answers += data.toString()));
-      const count = 2_000;
+      const count = 500;
       socket.write(pipelined('wait', count));
       for (let settled = 0; settled < count; settled++) {
         await until('the next call', () => taken.length > settled);
@@ -198,6 +198,25 @@ describe('POST /rpc', () => {
         rig.dispatcher.settle(taken[settled]!.id, { result: settled });
       }
       await until('all answers', () => answers.split('HTTP/1.1 200').length === count + 1);
+      socket.destroy();
+    });
+
+    it('has to wait with bodies for which there is no room, its own or that of all', async () => {
+      await server.close();
+      await start({ bodyBytes: 3_000, bytesUnderWay: 5_000 });
+      const taken: RpcCall[] = [];
+      rig.methods.declare(method('wait', { timeoutMs: 60_000 }), (call) => taken.push(call));
+      const body = bodyOf('wait', 1).padEnd(2_000);
+      const answers = Array.from({ length: 10 }, () => post(server, body));
+      const socket = connect(server.port, '127.0.0.1');
+      socket.on('data', () => undefined);
+      socket.write(pipelined('wait', 10, 2_000));
+      for (let settled = 0; settled < 20; settled++) {
+        await until('the next call', () => taken.length > settled);
+        assert.ok(rig.dispatcher.stats().pending <= 2);
+        rig.dispatcher.settle(taken[settled]!.id, { result: settled });
+      }
+      for (const answer of answers) assert.equal((await answer).status, 200);
       socket.destroy();
     });
 

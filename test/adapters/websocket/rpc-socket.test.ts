@@ -194,6 +194,23 @@ describe('the WebSocket', () => {
     assert.equal(new Set(parsed().map(({ id }) => id)).size, 500);
   });
 
+  it('lets calls wait whose bodies find no room, and loses none of them', async () => {
+    await server.close();
+    await start({ concurrentBytes: 5_000, bytesUnderWay: 7_000 });
+    const taken: RpcCall[] = [];
+    rig.methods.declare(method('wait', { timeoutMs: 60_000 }), (call) => taken.push(call));
+    const sockets = [await open(), await open()];
+    for (const { ws } of sockets)
+      for (let i = 0; i < 50; i++) ws.send(request('wait', {}, i).padEnd(2_000));
+    await until('as many as there is room for', () => taken.length === 3);
+    for (let settled = 0; settled < 100; settled++) {
+      await until('the next call', () => taken.length > settled);
+      assert.ok(rig.dispatcher.stats().pending <= 3);
+      rig.dispatcher.settle(taken[settled]!.id, { result: settled });
+    }
+    for (const { parsed } of sockets) await until('all answers', () => parsed().length === 50);
+  });
+
   it('does not read from a client that does not read its answers', async () => {
     rig.answer('big', () => 'x'.repeat(200_000));
     const { ws, frames } = await open();
