@@ -53,6 +53,7 @@ interface ClientInternals {
 
 /** A message on its way to a subscriber. */
 interface Forwarded {
+  qos: number;
   retain: boolean;
   /** Null for a retained message that comes with a new subscription. */
   brokerId: string | null;
@@ -170,7 +171,8 @@ function forwardOnce(inner: ClientInternals): void {
 function trackForwardedAsRetained(inner: ClientInternals): void {
   const deliver = inner.deliverQoS.bind(inner);
   inner.deliverQoS = (packet, done) => {
-    if (packet.retain && packet.brokerId !== null && !inner.clean) packet.retain = false;
+    const isTracked = packet.qos > 0 && packet.brokerId !== null && !inner.clean;
+    if (isTracked) packet.retain = false;
     deliver(packet, done);
   };
 }

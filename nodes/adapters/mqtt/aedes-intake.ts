@@ -121,14 +121,18 @@ export function createIntake(deps: IntakeDeps): Intake {
   /** Ends a publication that the hub took: what is kept of it is on disk before it is acknowledged. */
   const keepThenAcknowledge = (client: Client, packet: PublishPacket, done: () => void): void => {
     const kept = deps.keep(client, packet);
-    if (kept) {
-      kept.then(
+    if (!kept) {
+      done();
+      return;
+    }
+    const { length } = packet.payload;
+    inFlight.add(length);
+    kept
+      .finally(() => inFlight.remove(length))
+      .then(
         () => acknowledgeStored(client, packet, done),
         () => withhold(client, packet, done),
       );
-    } else {
-      done();
-    }
   };
 
   const takePublish: Intake['takePublish'] = (client, packet, done) => {

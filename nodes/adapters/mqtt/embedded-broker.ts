@@ -179,11 +179,18 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     if (!(await sessions.claim(client, principal, cleanStarts.get(client) ?? true))) {
       throw connectError(2, 'this client id belongs to somebody else');
     }
-    if (client.closed) return;
+    if (client.closed) {
+      sessions.release(client);
+      return;
+    }
     const identity: Identity = { principal, revoked: false };
     identities.set(client, identity);
     live.set(client, identity);
-    client.conn.once('close', () => live.delete(client));
+    client.conn.once('close', () => {
+      live.delete(client);
+      // aedes says nothing of a connection that ends before it is made.
+      sessions.release(client);
+    });
   }
 
   /** Publishes a will for a client of an earlier process, as far as its principal may today. */

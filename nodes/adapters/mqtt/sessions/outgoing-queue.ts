@@ -44,7 +44,7 @@ export interface QueueDeps {
   now: () => number;
   nextSequence: () => number;
   /** Bytes in all queues. */
-  usage: { messages: number; bytes: number };
+  usage: { bytes: number };
   onDrop: (cause: DropCause) => void;
 }
 
@@ -89,7 +89,6 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
     byBroker.set(brokerKey(queued.message), queued);
     if (queued.packetId !== undefined) byPacketId.set(queued.packetId, queued);
     bytes += queued.bytes;
-    usage.messages += 1;
     usage.bytes += queued.bytes;
   };
   const remove = (queued: QueuedMessage): void => {
@@ -98,7 +97,6 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
     if (byBroker.get(brokerKey(message)) === queued) byBroker.delete(brokerKey(message));
     if (packetId !== undefined && byPacketId.get(packetId) === queued) byPacketId.delete(packetId);
     bytes -= queued.bytes;
-    usage.messages -= 1;
     usage.bytes -= queued.bytes;
     const key = { client_id: clientId, sequence };
     changes.remove('queued', key);

@@ -24,7 +24,6 @@ export interface OutgoingQueues {
   purge(): void;
   /** To be called in the order of the sequences. */
   restore(row: SessionRows['queued'], inFlight: SessionRows['in_flight'] | undefined): void;
-  usage(): { messages: number; bytes: number };
 }
 
 export function createOutgoingQueues(deps: {
@@ -38,7 +37,7 @@ export function createOutgoingQueues(deps: {
 }): OutgoingQueues {
   const { onDrop, subscriptionOf, isConnected } = deps;
   const queues = new Map<string, OutgoingQueue>();
-  const usage = { messages: 0, bytes: 0 };
+  const usage = { bytes: 0 };
   let sequence = 0;
   const nextSequence = (): number => ++sequence;
 
@@ -104,7 +103,6 @@ export function createOutgoingQueues(deps: {
       sequence = row.sequence;
       ensure(row.client_id).restore(row, inFlight);
     },
-    usage: () => ({ ...usage }),
   };
 }
 

@@ -22,7 +22,6 @@ export interface RetainedMessages {
   restore(row: SessionRows['retained']): void;
   /** Forgets what has expired. */
   purge(now: number): void;
-  usage(): Usage;
 }
 
 interface Usage {
@@ -123,6 +122,5 @@ export function createRetainedMessages(
         if (kept && isExpired(kept.message, now)) forget(topic);
       }
     },
-    usage: () => ({ ...all }),
   };
 }

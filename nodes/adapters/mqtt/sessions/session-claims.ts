@@ -91,7 +91,7 @@ export function createSessionClaims(deps: {
     },
     release(client) {
       const holder = holders.get(client.id);
-      if (holder?.client !== client) return;
+      if (holder?.client !== client || holder.offlineSince !== undefined) return;
       if (!outlives(client)) {
         end(client.id);
         return;

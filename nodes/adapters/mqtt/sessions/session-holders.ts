@@ -22,7 +22,6 @@ export interface SessionHolders {
   get(clientId: string): Holder | undefined;
   set(clientId: string, holder: Holder): void;
   delete(clientId: string): void;
-  clientIds(): string[];
   /** Client ids that a principal holds. */
   heldBy(principalId: string): string[];
   /** Sessions that outlive their connection: of all principals, and of one. */
@@ -68,37 +67,41 @@ export function createSessionHolders(changes: WriteBehind): SessionHolders {
     byPrincipal.set(holder.principal.id, own.add(clientId));
   };
 
+  const store = (clientId: string, holder: Holder): void => {
+    stored.add(clientId);
+    changes.put('sessions', {
+      client_id: clientId,
+      principal: JSON.stringify(holder.principal),
+      expiry_seconds: holder.expirySeconds,
+      offline_since: holder.offlineSince ?? null,
+    });
+  };
+
   return {
     get: (clientId) => holders.get(clientId),
     set(clientId, holder) {
       place(clientId, holder);
-      if (!holder.persistent && !stored.has(clientId)) return;
-      stored.add(clientId);
-      changes.put('sessions', {
-        client_id: clientId,
-        principal: JSON.stringify(holder.principal),
-        expiry_seconds: holder.expirySeconds,
-        offline_since: holder.offlineSince ?? null,
-      });
+      if (holder.persistent || stored.has(clientId)) store(clientId, holder);
     },
     delete(clientId) {
       take(clientId);
       if (stored.delete(clientId)) changes.remove('sessions', { client_id: clientId });
     },
-    clientIds: () => [...holders.keys()],
     heldBy: (principalId) => [...(byPrincipal.get(principalId) ?? [])],
     kept: () => kept,
     keptBy: (principalId) => keptCounts.get(principalId) ?? 0,
     expired: (now) =>
       [...holders].filter(([, holder]) => isExpiredHolder(holder, now)).map(([id]) => id),
     restore(row, endedAt) {
-      stored.add(row.client_id);
-      place(row.client_id, {
+      const holder = {
         principal: JSON.parse(row.principal) as Principal,
         ...{ client: undefined, persistent: true, resumed: false },
         expirySeconds: row.expiry_seconds,
         offlineSince: row.offline_since ?? endedAt,
-      });
+      };
+      stored.add(row.client_id);
+      place(row.client_id, holder);
+      if (row.offline_since === null) store(row.client_id, holder);
     },
   };
 }
