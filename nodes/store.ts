@@ -1,10 +1,14 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { HubNode } from './runtime/node-kit.ts';
 import { tryRemote } from './runtime/open-ports.ts';
 import type { StoreSettings } from './runtime/settings.ts';
 import { storeSettingsOf, type StoreForm, type StoreSecrets } from './runtime/store-settings.ts';
 
 type StoreDef = NodeDef & StoreForm;
 type StoreNode = Node<StoreSecrets> & { settings?: StoreSettings };
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 /** Says where telemetry is kept; the hub opens it. */
 export default function (RED: NodeAPI): void {
@@ -15,12 +19,22 @@ export default function (RED: NodeAPI): void {
       try {
         this.settings = storeSettingsOf(def, this.credentials);
       } catch (error) {
-        this.error(error instanceof Error ? error.message : String(error));
+        this.error(messageOf(error));
       }
     },
     { credentials: { password: { type: 'password' }, token: { type: 'password' } } },
   );
 
+  RED.httpAdmin.get(
+    '/llm-iot/store/status/:id',
+    RED.auth.needsPermission('llm-iot-store.read'),
+    (req, res) => {
+      statusOf(RED, String(req.params['id'])).then(
+        (status) => res.json(status),
+        (error: unknown) => res.json({ ok: false, detail: messageOf(error) }),
+      );
+    },
+  );
   RED.httpAdmin.post(
     '/llm-iot/store/test',
     RED.auth.needsPermission('llm-iot-store.write'),
@@ -33,11 +47,22 @@ export default function (RED: NodeAPI): void {
       const deployed = id === undefined ? undefined : (RED.nodes.getNode(id) as StoreNode | null);
       testStore(form, { ...deployed?.credentials, ...secrets }).then(
         (detail) => res.json({ ok: true, detail }),
-        (error: unknown) =>
-          res.json({ ok: false, detail: error instanceof Error ? error.message : String(error) }),
+        (error: unknown) => res.json({ ok: false, detail: messageOf(error) }),
       );
     },
   );
+}
+
+/** How the store of a hub that runs with this store node is. */
+async function statusOf(RED: NodeAPI, id: string): Promise<{ ok: boolean; detail: string }> {
+  const hubs: string[] = [];
+  RED.nodes.eachNode((def) => {
+    if (def.type === 'llm-iot-hub' && (def as { store?: string }).store === id) hubs.push(def.id);
+  });
+  const [hubNode] = hubs.flatMap((hub) => (RED.nodes.getNode(hub) as HubNode | null) ?? []);
+  if (!hubNode) return { ok: true, detail: '' };
+  const { ok, detail } = await hubNode.ready.then((hub) => hub.storeHealth());
+  return { ok, detail };
 }
 
 /** Tries the database of a form; what it says is for people. */

@@ -30,6 +30,7 @@ import type { Streams } from '../core/stream/types.ts';
 import { createReadingCheck, type ReadingCheck } from '../core/telemetry/check.ts';
 import { createDeliveries, type Deliveries, type Unsettled } from '../core/telemetry/deliveries.ts';
 import { createLedger, type Ledger } from '../core/telemetry/ledger.ts';
+import type { StoreHealth } from '../core/telemetry/ports.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { deviceIdOf } from '../core/topic/topics.ts';
 import { serveDeviceMethods } from './device-methods.ts';
@@ -75,6 +76,7 @@ export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
   /** Tells a source node which of its readings nobody settled so far, at every change; the answer stops that. */
   onUnsettled(source: string, listener: (unsettled: Unsettled) => void): () => void;
   rpcEndpoint(req: IncomingMessage, res: ServerResponse): void;
+  storeHealth(): Promise<StoreHealth>;
   metricsEndpoint(req: IncomingMessage, res: ServerResponse): void;
   rpcSocket: RpcSocket;
   /** Takes nothing more in, and resolves when all that came in is settled and answered. */
@@ -265,6 +267,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         };
       },
       rpcEndpoint: createRpcEndpoint({ dispatcher, authenticate }),
+      storeHealth: () => store.health(),
       metricsEndpoint: createMetricsEndpoint({
         families: async () => [...(await hubMetrics()), ...processFigures.families()],
         authenticate,

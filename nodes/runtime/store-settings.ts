@@ -14,8 +14,8 @@ export interface StoreForm {
   spool?: string | number;
   /** Days; blank is for ever. */
   days?: string | number;
-  /** Measurement types with days of their own. */
-  daysByType?: { type: string; days: string | number }[];
+  /** Measurement types with days of their own: `power=3650, noise=7`. */
+  daysByType?: string;
 }
 
 export interface StoreSecrets {
@@ -49,14 +49,20 @@ export function storeSettingsOf(form: StoreForm, secrets: StoreSecrets): StoreSe
   }
 }
 
-function retentionOf({ days: all, daysByType = [] }: StoreForm): Retention {
+function retentionOf({ days: all, daysByType = '' }: StoreForm): Retention {
   const days = positive(all, 'days');
+  const entries = daysByType.split(',').filter((entry) => entry.trim() !== '');
   return {
     ...(days !== undefined && { days }),
     by_type: Object.fromEntries(
-      daysByType.flatMap(({ type, days: own }) => {
-        const kept = positive(own, `days of ${type}`);
-        return kept === undefined ? [] : [[type, kept]];
+      entries.map((entry) => {
+        const [type = '', own = ''] = entry.split('=').map((part) => part.trim());
+        const kept = type === '' ? undefined : positive(own, `days of ${type}`);
+        if (kept === undefined)
+          throw new Error(
+            `${JSON.stringify(entry.trim())} must be a type and days, as in power=30`,
+          );
+        return [type, kept];
       }),
     ),
   };
