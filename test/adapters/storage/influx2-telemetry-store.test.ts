@@ -9,7 +9,9 @@ import {
   type Influx2Server,
 } from '../../support/influx2-server/influx2-server.ts';
 
-describe('InfluxDB 2 behind the spool (strict server)', () => {
+describe('InfluxDB 2 behind the spool (strict server)', function () {
+  // Every question goes through the checker of Flux.
+  this.timeout(60_000);
   let server: Influx2Server;
   beforeEach(async () => {
     server = await startInflux2Server();

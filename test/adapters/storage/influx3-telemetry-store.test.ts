@@ -8,7 +8,9 @@ import {
   type Influx3Server,
 } from '../../support/influx3-server/influx3-server.ts';
 
-describe('InfluxDB 3 behind the spool (strict server)', () => {
+describe('InfluxDB 3 behind the spool (strict server)', function () {
+  // A question to the server of the tests takes far longer than one to the real one.
+  this.timeout(60_000);
   let server: Influx3Server;
   beforeEach(async () => {
     server = await startInflux3Server();

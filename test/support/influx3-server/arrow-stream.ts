@@ -104,8 +104,8 @@ function messagesOf(stream: Uint8Array): ArrowMessage[] {
     if (length === 0) break;
     const header = stream.subarray(at + 8, at + 8 + length);
     const { bodyLength } = Message.decode(header);
-    at += 8 + length + Number(bodyLength);
-    messages.push({ header, body: stream.subarray(at - Number(bodyLength), at) });
+    at += 8 + length + bodyLength;
+    messages.push({ header, body: stream.subarray(at - bodyLength, at) });
   }
   return messages;
 }

@@ -183,9 +183,11 @@ function tokensOf(sql: string): Token[] {
   while (token.lastIndex < sql.trimEnd().length) {
     const at = token.lastIndex;
     const groups = token.exec(sql)?.groups;
-    const found = Object.entries(groups ?? {}).find(([, text]) => text !== undefined);
+    const found = Object.entries<string | undefined>(groups ?? {}).find(
+      ([, text]) => text !== undefined,
+    );
     if (!found) throw new SqlError(`SQL error: TokenizerError at ${at} of ${sql}`);
-    tokens.push({ kind: found[0] as Token['kind'], text: found[1] });
+    tokens.push({ kind: found[0] as Token['kind'], text: found[1]! });
   }
   return tokens;
 }

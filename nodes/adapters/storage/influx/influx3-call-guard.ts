@@ -12,9 +12,9 @@ interface Listener {
 /** Watches over the calls of a client, which itself can neither end one nor bound its answer. */
 export interface CallGuard {
   /** For the `interceptors` of a client of gRPC. */
-  interceptor(options: object, nextCall: (options: object) => Call): Call;
+  interceptor: (options: object, nextCall: (options: object) => Call) => Call;
   /** Ends what is under way. */
-  cancelAll(): void;
+  cancelAll: () => void;
 }
 
 /** Codes of gRPC. */
