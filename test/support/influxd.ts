@@ -70,7 +70,8 @@ export async function launchInfluxd(
   let server = await launch(command, configFile, url);
   if (admin) {
     const { username, password } = admin;
-    await query(`CREATE USER "${username}" WITH PASSWORD '${password}' WITH ALL PRIVILEGES`);
+    const quoted = `'${password.replace(/['\\]/g, '\\$&')}'`;
+    await query(`CREATE USER "${username}" WITH PASSWORD ${quoted} WITH ALL PRIVILEGES`);
     await server.kill();
     await writeFile(configFile, configuration(directory, port, await freePort(), config, true));
     server = await launch(command, configFile, url);

@@ -18,7 +18,7 @@ describe('InfluxDB 1', function () {
   before(async function () {
     server = await startInfluxd(this);
   });
-  after(() => server.stop());
+  after(() => (server as Influxd | undefined)?.stop());
   beforeEach(() => {
     databases += 1;
   });

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { InfluxDB, IResponse } from 'influx';
+import { isObject } from '../../../core/document.ts';
 import { RemoteUnavailable } from '../../../core/telemetry/remote.ts';
 import {
   excerpt,
@@ -90,7 +91,7 @@ export function createInflux1Client(server: HttpServer, place: Influx1Place): In
       const answer: unknown = await limited(limitMs, (signal) =>
         influx.queryRaw(statement, { precision: 'ms', method: 'POST', signal }),
       );
-      return tablesOf(answer as IResponse, server);
+      return tablesOf(answer, server);
     },
     close: () => agent.destroy(),
   };
@@ -167,13 +168,11 @@ function failure(error: unknown, server: HttpServer): Error {
 const refusalOf = (status: number, message: string): Refusal =>
   new Refusal(status, message.replace(/^A \d+ .*? error occurred: /s, ''));
 
-function tablesOf({ results }: IResponse, server: HttpServer): ResultTable[] {
+function tablesOf(answer: unknown, server: HttpServer): ResultTable[] {
+  if (!isResponse(answer)) throw new Error(`${server.name()} answers with JSON that is no result`);
   const tables: ResultTable[] = [];
-  for (const { error, series = [], ...more } of results) {
-    if (error !== undefined && passing.test(error))
-      throw new RemoteUnavailable(`${server.name()}: ${excerpt(error)}`);
-    if (error !== undefined)
-      throw refusalOf(error.startsWith('database not found') ? 404 : 400, error);
+  for (const { error, series = [], ...more } of answer.results) {
+    if (error !== undefined) throw errorOf(error, server);
     for (const { tags = {}, columns, values = [], ...rest } of series) {
       if ('partial' in rest || 'partial' in more)
         throw new Error(
@@ -183,4 +182,27 @@ function tablesOf({ results }: IResponse, server: HttpServer): ResultTable[] {
     }
   }
   return tables;
+}
+
+function isResponse(answer: unknown): answer is IResponse {
+  if (!isObject(answer) || !Array.isArray(answer['results'])) return false;
+  return answer['results'].every(
+    (result) => isObject(result) && (result['series'] === undefined || areTables(result['series'])),
+  );
+}
+
+const areTables = (series: unknown): boolean =>
+  Array.isArray(series) &&
+  series.every(
+    (table) =>
+      isObject(table) &&
+      Array.isArray(table['columns']) &&
+      (table['values'] === undefined ||
+        (Array.isArray(table['values']) && table['values'].every(Array.isArray))),
+  );
+
+/** What the server says in a result. */
+function errorOf(error: string, server: HttpServer): Error {
+  if (passing.test(error)) return new RemoteUnavailable(`${server.name()}: ${excerpt(error)}`);
+  return new Refusal(error.startsWith('database not found') ? 404 : 400, error);
 }

@@ -48,6 +48,8 @@ export function createInflux1Database(settings: Influx1Settings): RemoteDatabase
         return await work(...given);
       } catch (error) {
         if (error instanceof Refusal) throw new Error(explanation(error, name(), settings));
+        if (error instanceof SyntaxError)
+          throw new Error(`${name()} answers with what is no JSON: ${error.message}`);
         throw error;
       }
     };
