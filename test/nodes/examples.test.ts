@@ -19,6 +19,7 @@ interface FlowNode {
   h?: number;
   name?: string;
   hub?: string;
+  kind?: string;
   nodes?: string[];
   wires?: string[][];
   credentials?: unknown;
@@ -66,8 +67,13 @@ describe('the examples', () => {
       it('is complete: known types, a comment that explains it, the hub with its broker and store', () => {
         for (const { type } of nodes)
           assert.ok(coreTypes.includes(type) || ourTypes.includes(type), type);
+        const own = file.includes('-store-') ? 1 : 0;
         for (const type of ['tab', 'comment', ...configTypes])
-          assert.equal(nodes.filter((node) => node.type === type).length, 1, type);
+          assert.equal(
+            nodes.filter((node) => node.type === type).length,
+            1 + (type === 'llm-iot-store' ? own : 0),
+            type,
+          );
         for (const { type, hub } of placed)
           if (ourTypes.includes(type)) assert.equal(byId.get(hub ?? '')?.type, 'llm-iot-hub');
       });
@@ -84,7 +90,7 @@ describe('the examples', () => {
 
       it('carries no credentials', () => {
         assert.ok(nodes.every((node) => node.credentials === undefined));
-        assert.doesNotMatch(JSON.stringify(nodes), /adminKey|registrationKey|password/);
+        assert.doesNotMatch(JSON.stringify(nodes), /"(adminKey|registrationKey|password|token)":/);
       });
 
       it('reads from left to right, with no node upon another', () => {
@@ -116,11 +122,23 @@ describe('the examples', () => {
   it('share the ids of the hub, its broker and its store with one another and with the hub flow', () => {
     const hubFlow = JSON.parse(readFileSync(join(root, 'flows/hub.json'), 'utf8')) as FlowNode[];
     for (const type of configTypes) {
-      const ids = [...files.map(parse), hubFlow].flatMap((nodes) =>
-        nodes.filter((node) => node.type === type).map(({ id }) => id),
-      );
-      assert.equal(new Set(ids).size, 1, type);
+      const [shared] = hubFlow.filter((node) => node.type === type);
+      for (const nodes of files.map(parse))
+        assert.ok(
+          nodes.some(({ id }) => id === shared?.id),
+          type,
+        );
     }
+  });
+
+  it('show every store the store node offers', () => {
+    const offered = readFileSync(join(root, 'nodes/store.html'), 'utf8');
+    const kinds = [...offered.matchAll(/<option value="(\w+)"/g)].map((match) => match[1]);
+    const shown = files.flatMap((file) =>
+      parse(file).flatMap((node) => (node.type === 'llm-iot-store' ? node.kind : [])),
+    );
+    assert.equal(kinds.length, 5);
+    for (const kind of kinds) assert.ok(shown.includes(kind), kind);
   });
 
   it('have ids of their own for everything else', () => {
