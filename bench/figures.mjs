@@ -65,6 +65,9 @@ export function against(figure, relation, wanted, write = count) {
   return { target: `${sign} ${write(wanted)}`, ...(!Number.isNaN(figure) && { met }) };
 }
 
+/** What must not be. @param {number} figure @returns {{ value: string, target: string, met: boolean }} */
+export const none = (figure) => ({ value: count(figure), target: 'none', met: figure === 0 });
+
 /** Milliseconds that something takes. @param {() => Promise<unknown>} work */
 export async function timed(work) {
   const before = performance.now();

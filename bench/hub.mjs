@@ -27,13 +27,13 @@ export function profileHubs(folder, onProfile) {
  * Starts a hub for as long as `work` takes; its data directory goes too, unless it was given.
  * @template T
  * @param {(hub: Hub) => Promise<T>} work
- * @param {string} [dataDir]
+ * @param {{ dataDir?: string, nodeOptions?: string }} [options] `nodeOptions` for its process
  * @returns {Promise<T>}
  */
-export async function withHub(work, dataDir) {
+export async function withHub(work, { dataDir, nodeOptions = '' } = {}) {
   const profiles = profiling && profileFolder(profiling.folder, 'hub');
-  /** @type {Record<string, string>} */
-  const env = profiles === undefined ? {} : { NODE_OPTIONS: profileOptions(profiles) };
+  const profileOption = profiles === undefined ? '' : profileOptions(profiles);
+  const env = { NODE_OPTIONS: `${profileOption} ${nodeOptions}`.trim() };
   const before = performance.now();
   const hub = await startHub({ env, ...(dataDir !== undefined && { dataDir }) });
   const startMs = performance.now() - before;
@@ -41,6 +41,9 @@ export async function withHub(work, dataDir) {
   try {
     const kill = profiles === undefined ? hub.kill : async () => void (await hub.stop());
     return await work({ ...hub, kill, startMs });
+  } catch (error) {
+    console.error(`the hub said:\n${hub.output().slice(-2_000)}`);
+    throw error;
   } finally {
     await hub.stop();
     running.delete(hub.pid);

@@ -18,27 +18,34 @@ export const describeMachine = ({ cpu, cores, memory_bytes: memory, node, kernel
 /** Ticks of a second in /proc; the same on every Linux that Node runs on. */
 const ticksPerSecond = 100;
 
+/** @param {string} file */
+function cpuMsOf(file) {
+  // The name in brackets may hold anything; behind it are the fields from the third on.
+  const fields = readFileSync(file, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond;
+}
+
 /**
  * What another process has used so far, as Linux tells it; elsewhere NaN.
  * @param {number} pid
- * @returns {{ cpuMs: number, rss: number, peakRss: number }} milliseconds of all its threads, bytes
+ * @returns {{ cpuMs: number, mainCpuMs: number, rss: number, peakRss: number }} milliseconds of all its threads and of
+ *   its main thread alone, bytes
  */
 export function usage(pid) {
   try {
-    // The name in brackets may hold anything; behind it are the fields from the third on.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ');
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const bytes = (/** @type {string} */ field) =>
       Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024;
     return {
-      cpuMs: ((Number(stat[11]) + Number(stat[12])) * 1000) / ticksPerSecond,
+      cpuMs: cpuMsOf(`/proc/${pid}/stat`),
+      mainCpuMs: cpuMsOf(`/proc/${pid}/task/${pid}/stat`),
       rss: bytes('VmRSS'),
       peakRss: bytes('VmHWM'),
     };
   } catch {
-    return { cpuMs: NaN, rss: NaN, peakRss: NaN };
+    return { cpuMs: NaN, mainCpuMs: NaN, rss: NaN, peakRss: NaN };
   }
 }
 

@@ -86,8 +86,9 @@ function placeOf(functionName, url) {
 
 /** @param {ThreadProfile[]} threads */
 export function describeProfiles(threads) {
+  const most = Math.max(...threads.map(({ busyMs }) => busyMs));
   return threads
-    .filter(({ busyMs }) => busyMs > 100)
+    .filter(({ busyMs }) => busyMs > most / 50)
     .map(({ name, busyMs, allMs, functions, places }) => {
       const lines = (/** @type {[string, number][]} */ rows) =>
         rows.slice(0, top).map(([what, ms]) => {

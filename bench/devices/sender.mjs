@@ -5,7 +5,7 @@ import { createTelemetryPackets } from './telemetry-packet.mjs';
  * @typedef {object} Sender
  * @property {(most: number, now: number) => number} send as many messages as the window has room for, at most
  *   `most`; the answer is how many
- * @property {() => number} inFlight
+ * @property {() => number} outOfOrder acknowledgements that did not come in the order of their messages
  *
  * @typedef {object} SenderEvents
  * @property {(acknowledged: number, now: number) => void} onAcknowledged after each read, with what came in by it
@@ -14,7 +14,8 @@ import { createTelemetryPackets } from './telemetry-packet.mjs';
  */
 
 /**
- * MQTT has acknowledgements come in the order of the messages, so the window is a ring.
+ * The window is a ring: MQTT wants acknowledgements in the order of the messages, and one that comes early waits for
+ * those before it.
  * @param {import('./raw-connection.mjs').RawConnection} connection @param {string} deviceId
  * @param {{ window: number, start?: number, stepMs?: number }} options times of the readings as in `createReadings`
  * @param {SenderEvents} events
@@ -27,6 +28,8 @@ export function createSender(connection, deviceId, { window, ...times }, events)
   let oldest = 0;
   let inFlight = 0;
   let sampledAt = 0;
+  let outOfOrder = 0;
+  const early = new Uint8Array(window);
   /** The first byte of a packet, then how many of its bytes have come in, when a read ends in the middle of one. */
   const partial = { bytes: Buffer.alloc(4), length: 0 };
 
@@ -38,13 +41,21 @@ export function createSender(connection, deviceId, { window, ...times }, events)
     /** @type {number} */ at,
     /** @type {number} */ now,
   ) => {
-    if (bytes[at] !== 0x40 || ((bytes[at + 2] << 8) | bytes[at + 3]) !== oldest + 1 || !inFlight) {
-      const found = bytes.toString('hex', at, at + 4);
-      throw new Error(`${deviceId}: expected the acknowledgement of ${oldest + 1}, got ${found}`);
+    const slot = ((bytes[at + 2] << 8) | bytes[at + 3]) - 1;
+    const after = slot >= oldest ? slot - oldest : slot + window - oldest;
+    if (bytes[at] !== 0x40 || slot < 0 || after >= inFlight || early[slot] === 1)
+      throw new Error(`${deviceId}: not expected: ${bytes.toString('hex', at, at + 4)}`);
+    if (slot === 0) events.onTime(now - sampledAt, now);
+    if (slot !== oldest) {
+      outOfOrder += 1;
+      early[slot] = 1;
+      return;
     }
-    if (oldest === 0) events.onTime(now - sampledAt, now);
-    oldest = oldest + 1 === window ? 0 : oldest + 1;
-    inFlight -= 1;
+    do {
+      early[oldest] = 0;
+      oldest = oldest + 1 === window ? 0 : oldest + 1;
+      inFlight -= 1;
+    } while (early[oldest] === 1);
   };
 
   connection.onData = (bytes, length) => {
@@ -79,6 +90,10 @@ export function createSender(connection, deviceId, { window, ...times }, events)
       inFlight += count;
       return count;
     },
-    inFlight: () => inFlight,
+    outOfOrder: () => outOfOrder,
   };
 }
+
+/** Over all senders. @param {readonly Sender[]} senders */
+export const sumOutOfOrder = (senders) =>
+  senders.reduce((sum, sender) => sum + sender.outOfOrder(), 0);

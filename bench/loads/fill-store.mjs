@@ -12,7 +12,7 @@ const perCommit = 250_000;
 export async function run({ file, deviceIds, readings, start, stepMs }) {
   const { createTelemetryFile } =
     await import('../../dist/adapters/storage/sqlite/telemetry-file.js');
-  const { createPackedReadings } = await import('../../dist/adapters/storage/sqlite/packing.js');
+  const { createPackedReadings } = await import('../../dist/adapters/storage/packing.js');
   const telemetry = createTelemetryFile(file);
   let { nextId } = telemetry.load();
   const begin = performance.now();

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createTimes } from '../figures.mjs';
 import { tellReady } from '../load.mjs';
 import { openDevices } from '../devices/raw-connection.mjs';
-import { createSender } from '../devices/sender.mjs';
+import { createSender, sumOutOfOrder } from '../devices/sender.mjs';
 
 const ping = Buffer.from([0xc0, 0]);
 const tickMs = 5;
@@ -13,18 +13,18 @@ const patienceMs = 20_000;
  * Is ready when all are connected; then they ping every `pingMs` for `restMs`, then send as well.
  * @param {{ port: number, devices: import('../devices/raw-connection.mjs').Device[], pingMs: number, restMs: number,
  *   sendMs: number, rate: number }} options `rate` messages a second over all connections together
- * @returns {Promise<{ pings: number, answers: number, sent: number, acknowledged: number, rate: number,
+ * @returns {Promise<{ pings: number, answers: number, sent: number, acknowledged: number, outOfOrder: number, rate: number,
  *   times: import('../figures.mjs').Figures }>}
  */
 export async function run({ port, devices, pingMs, restMs, sendMs, rate }) {
-  const connections = await openDevices(port, devices, Math.ceil((pingMs * 3) / 1000));
+  const connections = await openDevices(port, devices, Math.ceil((pingMs * 5) / 1000));
   const times = createTimes();
   const counts = { pings: 0, answers: 0, sent: 0, acknowledged: 0 };
   const senders = connections.map((connection, index) => {
     const sender = createSender(
       connection,
       devices[index].id,
-      { window: 4 },
+      { window: 2 },
       { onTime: times.add, onAcknowledged: (count) => (counts.acknowledged += count) },
     );
     connection.onData = withoutPings(connection.onData, () => (counts.answers += 1));
@@ -59,7 +59,12 @@ export async function run({ port, devices, pingMs, restMs, sendMs, rate }) {
   for (const deadline = performance.now() + patienceMs; !answered(); await pause(10))
     if (performance.now() > deadline) break;
   for (const connection of connections) connection.end();
-  return { ...counts, rate: counts.sent / seconds, times: times.figures() };
+  return {
+    ...counts,
+    outOfOrder: sumOutOfOrder(senders),
+    rate: counts.sent / seconds,
+    times: times.figures(),
+  };
 }
 
 /**

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { stopped, tellReady } from '../load.mjs';
 import { createTimes } from '../figures.mjs';
 import { openDevices } from '../devices/raw-connection.mjs';
-import { createSender } from '../devices/sender.mjs';
+import { createSender, sumOutOfOrder } from '../devices/sender.mjs';
 
 const tickMs = 5;
 const window = 64;
@@ -12,7 +12,7 @@ const patienceMs = 30_000;
 /**
  * @param {{ port: number, devices: import('../devices/raw-connection.mjs').Device[], rate: number }} options
  * @param {AbortSignal} signal
- * @returns {Promise<{ sent: number, rate: number, behind: number, times: import('../figures.mjs').Figures }>} once all
+ * @returns {Promise<{ sent: number, outOfOrder: number, rate: number, behind: number, times: import('../figures.mjs').Figures }>} once all
  *   is acknowledged; `behind` is how many messages were sent late at most, because nothing was acknowledged
  */
 export async function run({ port, devices, rate }, signal) {
@@ -52,5 +52,11 @@ export async function run({ port, devices, rate }, signal) {
   for (const deadline = performance.now() + patienceMs; acknowledged < sent; await pause(10))
     if (performance.now() > deadline) throw new Error(`${sent - acknowledged} not acknowledged`);
   for (const connection of connections) connection.end();
-  return { sent, rate: sent / seconds, behind, times: times.figures() };
+  return {
+    sent,
+    outOfOrder: sumOutOfOrder(senders),
+    rate: sent / seconds,
+    behind,
+    times: times.figures(),
+  };
 }

@@ -2,7 +2,7 @@
 import { runApart } from '../apart.mjs';
 import { against, count, megabytes, timesToMax } from '../figures.mjs';
 import { httpPortOf } from '../hub.mjs';
-import { intoHub, micros, progressOf, spread, timingOf } from './shared/ingest.mjs';
+import { costRows, intoHub, progressOf, spread, timingOf } from './shared/ingest.mjs';
 import { assertSame } from '../ledger.mjs';
 
 const readings = 100;
@@ -38,8 +38,7 @@ export async function run({ quick, log }) {
       { measure: 'slowest and fastest second', value: spread(hub.perSecond) },
       { measure: 'time to the answer of a request', value: timesToMax(hub.times) },
       { measure: 'sent = accepted = found in the file', value: count(hub.stored) },
-      { measure: 'processor time of the hub for a reading', value: micros(hub.cpuUs) },
-      { measure: 'processor time of the generator for a reading', value: micros(hub.generatorUs) },
+      ...costRows('reading', hub),
       { measure: 'most resident memory of the hub', value: megabytes(hub.peakRss) },
     ],
     figures: { target: 100_000, hub },

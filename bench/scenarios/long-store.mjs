@@ -29,7 +29,7 @@ export async function run({ quick, log }) {
   const dataDir = await mkdtemp(join(tmpdir(), 'bench-long-store-'));
   const file = join(dataDir, 'telemetry.db');
   try {
-    const devices = await withHub((hub) => registerDevices(hub, size.devices), dataDir);
+    const devices = await withHub((hub) => registerDevices(hub, size.devices), { dataDir });
     const deviceIds = devices.map(({ id }) => id);
     const end = Date.now() - (Date.now() % stepMs);
     const start = end - each * stepMs;
@@ -39,39 +39,49 @@ export async function run({ quick, log }) {
       ({ written }) => log(`${count(written)} of ${count(size.readings)} readings written`),
     );
     const { size: bytes } = await stat(file);
-    return await withHub(async (hub) => {
-      const asked = { hub, deviceIds, start, end };
-      /** @type {[string, object, number][]} */
-      const days = [
-        ['24 hours, average of each hour', { days: 1, aggregation: 'avg', interval: '1h' }, 20],
-        ['24 hours, median of each hour', { days: 1, aggregation: 'median', interval: '1h' }, NaN],
-        ['24 hours, raw', { days: 1 }, NaN],
-        ['30 days, average of each day', { days: 30, aggregation: 'avg', interval: '1d' }, 200],
-        ['30 days, average of each hour', { days: 30, aggregation: 'avg', interval: '1h' }, 200],
-        ['30 days, median of each day', { days: 30, aggregation: 'median', interval: '1d' }, NaN],
-      ];
-      const rows = [];
-      for (const [measure, question, wanted] of days)
-        rows.push(await ask({ ...asked, measure, question, wanted, times: size.short, log }));
-      for (const aggregation of aggregations) {
-        const question = { days: 366, aggregation, interval: '1d' };
-        const measure = `a year, ${aggregation} of each day`;
-        rows.push(await ask({ ...asked, measure, question, wanted: 200, times: size.long, log }));
-      }
-      return {
-        name: `${count(each * size.devices)} readings of ${count(size.devices)} devices`,
-        results: [
-          ...rows,
-          { measure: 'from the start of the process to ready', value: time(hub.startMs) },
-          { measure: 'resident memory of the hub, most', value: megabytes(usage(hub.pid).peakRss) },
-          {
-            measure: 'size of the file, for a reading',
-            value: `${megabytes(bytes)}, ${(bytes / each / size.devices).toFixed(1)} bytes`,
-          },
-          { measure: 'readings put into the file a second', value: count(rate) },
-        ],
-      };
-    }, dataDir);
+    return await withHub(
+      async (hub) => {
+        const asked = { hub, deviceIds, start, end };
+        /** @type {[string, object, number][]} */
+        const days = [
+          ['24 hours, average of each hour', { days: 1, aggregation: 'avg', interval: '1h' }, 20],
+          [
+            '24 hours, median of each hour',
+            { days: 1, aggregation: 'median', interval: '1h' },
+            NaN,
+          ],
+          ['24 hours, raw', { days: 1 }, NaN],
+          ['30 days, average of each day', { days: 30, aggregation: 'avg', interval: '1d' }, 200],
+          ['30 days, average of each hour', { days: 30, aggregation: 'avg', interval: '1h' }, 200],
+          ['30 days, median of each day', { days: 30, aggregation: 'median', interval: '1d' }, NaN],
+        ];
+        const rows = [];
+        for (const [measure, question, wanted] of days)
+          rows.push(await ask({ ...asked, measure, question, wanted, times: size.short, log }));
+        for (const aggregation of aggregations) {
+          const question = { days: 366, aggregation, interval: '1d' };
+          const measure = `a year, ${aggregation} of each day`;
+          rows.push(await ask({ ...asked, measure, question, wanted: 200, times: size.long, log }));
+        }
+        return {
+          name: `${count(each * size.devices)} readings of ${count(size.devices)} devices`,
+          results: [
+            ...rows,
+            { measure: 'from the start of the process to ready', value: time(hub.startMs) },
+            {
+              measure: 'resident memory of the hub, most',
+              value: megabytes(usage(hub.pid).peakRss),
+            },
+            {
+              measure: 'size of the file, for a reading',
+              value: `${megabytes(bytes)}, ${(bytes / each / size.devices).toFixed(1)} bytes`,
+            },
+            { measure: 'readings put into the file a second', value: count(rate) },
+          ],
+        };
+      },
+      { dataDir },
+    );
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }

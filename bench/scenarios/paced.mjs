@@ -1,7 +1,7 @@
 // Ten minutes of what a full house is like: 10,000 messages a second, and people and LLMs who use the hub meanwhile.
 import { setTimeout as pause } from 'node:timers/promises';
 import { runApart, startApart } from '../apart.mjs';
-import { against, count, megabytes, slope, time, timesToMax } from '../figures.mjs';
+import { against, count, megabytes, none, slope, time, timesToMax } from '../figures.mjs';
 import { httpPortOf, registerDevices, withHub } from '../hub.mjs';
 import { micros } from './shared/ingest.mjs';
 import { assertSame, countReadings, settledAccount } from '../ledger.mjs';
@@ -132,6 +132,7 @@ function rowsOf({ size, steadily, series, delays, times, burst, account, begin, 
       ),
     },
     { measure: 'time to acknowledgement', value: timesToMax(steadily.times) },
+    { measure: 'acknowledgements out of order', ...none(steadily.outOfOrder) },
     {
       measure: 'processor time of the hub, share of one core',
       value: percent(cpu),

@@ -1,7 +1,7 @@
 // Messages that nobody acknowledges, faster than any hub can take them.
 import { startApart } from '../apart.mjs';
 import { against, count, megabytes } from '../figures.mjs';
-import { intoHub, micros, progressOf, spread, timingOf } from './shared/ingest.mjs';
+import { costRows, intoHub, progressOf, spread, timingOf } from './shared/ingest.mjs';
 import { describeLost } from '../ledger.mjs';
 
 export const about =
@@ -41,8 +41,7 @@ export async function run({ quick, log }) {
       { measure: 'sent = received by the ledger', value: count(hub.account.received) },
       { measure: 'stored by the ledger = found in the file', value: count(hub.stored) },
       { measure: 'lost, by the ledger', value: describeLost(hub.account) },
-      { measure: 'processor time of the hub for a message', value: micros(hub.cpuUs) },
-      { measure: 'processor time of the generator for a message', value: micros(hub.generatorUs) },
+      ...costRows('message', hub),
     ],
     figures: { target: 60_000, storedRate, hub },
   };

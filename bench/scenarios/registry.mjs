@@ -28,22 +28,28 @@ export async function run({ quick, log }) {
   const dataDir = await mkdtemp(join(tmpdir(), 'bench-registry-'));
   try {
     log('one device');
-    const empty = await withHub(async (hub) => {
-      await registerDevices(hub, 1);
-      return { startMs: hub.startMs, ...(await atRest(hub, restMs)) };
-    }, dataDir);
+    const empty = await withHub(
+      async (hub) => {
+        await registerDevices(hub, 1);
+        return { startMs: hub.startMs, ...(await atRest(hub, restMs)) };
+      },
+      { dataDir },
+    );
     log('filling the database');
     await multiplyDevice(join(dataDir, 'hub.db'), devices);
     const starts = [];
     for (let i = 1; i < size.starts; i++) {
       log(`start ${i} of ${size.starts}`);
-      starts.push(await withHub(async ({ startMs }) => startMs, dataDir));
+      starts.push(await withHub(async ({ startMs }) => startMs, { dataDir }));
     }
     log(`start ${size.starts} of ${size.starts}, pages`);
-    const full = await withHub(async (hub) => {
-      starts.push(hub.startMs);
-      return { ...(await atRest(hub, restMs)), pages: await listPages(hub, size) };
-    }, dataDir);
+    const full = await withHub(
+      async (hub) => {
+        starts.push(hub.startMs);
+        return { ...(await atRest(hub, restMs)), pages: await listPages(hub, size) };
+      },
+      { dataDir },
+    );
     return {
       name: `Registry of ${count(devices)} devices`,
       results: [...core, ...hubRows(empty, { ...full, startMs: median(starts) }, size)],

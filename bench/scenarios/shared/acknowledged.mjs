@@ -1,10 +1,10 @@
 // A scenario of acknowledged telemetry over MQTT, beside what the broker library and SQLite do on their own.
-import { against, count, megabytes, share, time, timesToMax } from '../../figures.mjs';
+import { against, count, megabytes, none, share, time, timesToMax } from '../../figures.mjs';
 import {
   acknowledged,
   bareSqlite,
   ceilingTimingOf,
-  micros,
+  costRows,
   nameOf,
   spread,
   throughBareBroker,
@@ -39,15 +39,12 @@ export const acknowledgedScenario =
         },
         { measure: 'slowest and fastest second', value: spread(hub.perSecond) },
         { measure: 'time to acknowledgement', value: timesToMax(hub.times), ...p99 },
+        { measure: 'acknowledgements out of order', ...none(hub.outOfOrder) },
         {
           measure: 'sent = acknowledged = stored by the ledger = found in the file',
           value: count(hub.stored),
         },
-        { measure: 'processor time of the hub for a message', value: micros(hub.cpuUs) },
-        {
-          measure: 'processor time of the generator for a message',
-          value: micros(hub.generatorUs),
-        },
+        ...costRows('message', hub),
         { measure: 'most resident memory of the hub', value: megabytes(hub.peakRss) },
         { measure: 'ceiling: bare aedes, messages a second', value: count(bare.rate) },
         { measure: 'ceiling: bare aedes, time to acknowledgement', value: timesToMax(bare.times) },

@@ -14,7 +14,8 @@ import { usage, watchUsage } from '../../machine.mjs';
  * @property {number} sent
  * @property {number} stored
  * @property {import('../../ledger.mjs').Account} account
- * @property {number} cpuUs processor time of the hub for one reading
+ * @property {number} cpuUs processor time of the hub for one reading, of all threads
+ * @property {number} mainCpuUs the same of its main thread
  * @property {number} cpu the same as a share of one core, while the load ran
  * @property {number} peakRss bytes
  * @property {import('../../machine.mjs').UsageSeries} usage
@@ -54,7 +55,7 @@ export const intoHub = ({ devices: number, transport, load, settled }) =>
     const watch = watchUsage(hub.pid);
     const outcome = await load(hub, devices);
     const account = await settledAccount(hub, transport, outcome.sent);
-    const { cpuMs, peakRss } = usage(hub.pid);
+    const { cpuMs, mainCpuMs, peakRss } = usage(hub.pid);
     const tookMs = performance.now() - begin;
     const series = watch.stop();
     await settled?.(outcome);
@@ -66,6 +67,7 @@ export const intoHub = ({ devices: number, transport, load, settled }) =>
       stored,
       account,
       cpuUs: ((cpuMs - before.cpuMs) * 1000) / outcome.sent,
+      mainCpuUs: ((mainCpuMs - before.mainCpuMs) * 1000) / outcome.sent,
       cpu: (cpuMs - before.cpuMs) / tookMs,
       peakRss,
       usage: series,
@@ -85,7 +87,7 @@ async function once(what, load, timing, measure) {
 /**
  * Messages with QoS 1 into the hub; all that was acknowledged is stored.
  * @param {Load} load @param {Timing} timing @param {Log} log
- * @returns {Promise<{ sent: number } & import('../../meter.mjs').Metered & Ingested>}
+ * @returns {Promise<{ sent: number, outOfOrder: number } & import('../../meter.mjs').Metered & Ingested>}
  */
 export const acknowledged = (load, timing, log) =>
   once('hub', load, timing, async () => {
@@ -152,6 +154,15 @@ export const spread = (perSecond) =>
   perSecond.length === 0
     ? '–'
     : `${count(Math.min(...perSecond))} to ${count(Math.max(...perSecond))}`;
+
+/** What a message or reading costs. @param {string} what @param {Ingested & { generatorUs: number }} figures */
+export const costRows = (what, { cpuUs, mainCpuUs, generatorUs }) => [
+  {
+    measure: `processor time of the hub for a ${what}, of its main thread`,
+    value: `${micros(cpuUs)}, ${micros(mainCpuUs)}`,
+  },
+  { measure: `processor time of the generator for a ${what}`, value: micros(generatorUs) },
+];
 
 /** @param {number} us */
 export const micros = (us) => `${us.toFixed(1)} µs`;
