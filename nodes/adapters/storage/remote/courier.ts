@@ -39,6 +39,9 @@ export interface CourierOptions {
   backOff: BackOffTiming;
   /** A call that takes longer (ms) is answered for by the spool. */
   slowMs: number;
+  /** The database has gone away, is there (again). */
+  onLost: (reason: string) => void;
+  onFound: () => void;
   /** Opens the database. */
   connect: () => Promise<void>;
   /** Brings the first of what waits to the database; false when nothing does. */
@@ -50,7 +53,7 @@ export interface CourierOptions {
 }
 
 export function createCourier(options: CourierOptions): Courier {
-  const { clock, slowMs, connect, deliverNext, isEmpty, isNearlyEmpty } = options;
+  const { clock, slowMs, onLost, onFound, connect, deliverNext, isEmpty, isNearlyEmpty } = options;
   const backOff = createBackOff(options.backOff);
   let state: LinkState = { connected: false, since: clock.now() };
   let wait = 0;
@@ -91,6 +94,7 @@ export function createCourier(options: CourierOptions): Courier {
   };
   const lost = (error: unknown): void => {
     const reason = error instanceof Error ? error.message : String(error);
+    if (!closing && (state.connected || state.reason !== reason)) onLost(reason);
     state = { connected: false, since: state.connected ? clock.now() : state.since, reason };
     wait = error instanceof RemoteUnavailable ? backOff.next() : backOff.longest();
     tellIdle();
@@ -106,6 +110,7 @@ export function createCourier(options: CourierOptions): Courier {
   const turn = async (): Promise<void> => {
     if (!state.connected) {
       await connect();
+      if (state.reason !== undefined) onFound();
       state = { connected: true, since: clock.now() };
       firstTried();
     }

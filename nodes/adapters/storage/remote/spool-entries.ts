@@ -21,9 +21,9 @@ interface EntryRow {
   body: Uint8Array;
 }
 
-/** What waits, in the order it came. */
+/** What waits, in the order it came; called within transactions. */
 export interface EntryTable {
-  /** @throws RpcError -32006 when the batches find no room */
+  /** @throws RpcError -32006 when the batches find no room; some may be in then */
   append(batches: readonly PackedReadings[], at: number): void;
   appendChange(change: WaitingChange, at: number): void;
   changes(): EnteredChange[];
@@ -71,6 +71,12 @@ export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable
 
   const put = (body: Buffer, at: number, count: number, times: [number, number] | []): void => {
     const bytes = body.length + rowBytes;
+    if (level.bytes + bytes > maxBytes)
+      throw new RpcError(
+        ErrorCode.ResourceExhausted,
+        `the database of the store is away and the ${maxBytes} bytes for what waits for it are full; send again later`,
+        { waiting: level.readings, max_bytes: maxBytes, retryable: true },
+      );
     const [from = null, to = null] = times;
     level.newest = Number(insert.run(at, count, bytes, from, to, body).lastInsertRowid);
     level.entries += 1;
@@ -82,18 +88,8 @@ export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable
 
   return {
     append(batches, at) {
-      const bodies = batches.map(encodeBatch);
-      const bytes = bodies.reduce((sum, body) => sum + body.length + rowBytes, 0);
-      if (level.bytes + bytes > maxBytes)
-        throw new RpcError(
-          ErrorCode.ResourceExhausted,
-          `the database of the store is away and the ${maxBytes} bytes for what waits for it are full; send again later`,
-          { waiting: level.readings, max_bytes: maxBytes, retryable: true },
-        );
-      for (const [i, { timestamp }] of batches.entries()) {
-        const body = bodies[i] as Buffer;
-        put(body, at, timestamp.length, timeRange(timestamp));
-      }
+      for (const batch of batches)
+        put(encodeBatch(batch), at, batch.timestamp.length, timeRange(batch.timestamp));
     },
     appendChange: (change, at) => put(Buffer.from(JSON.stringify(change)), at, 0, []),
     changes: () =>

@@ -14,8 +14,9 @@ import type {
   WaitingChange,
 } from './spool-types.ts';
 
-/** Refused readings that are kept; the oldest make room. */
+/** Refused readings that are kept, and characters of them in all; the oldest make room. */
 const maxRefused = 10_000;
+const maxRefusedText = 10_000_000;
 /** Free pages given back to the disk with one release. */
 const freedPages = 2_000;
 
@@ -115,7 +116,11 @@ function createRefusals(db: DatabaseSync): {
   count(): number;
 } {
   const insert = db.prepare('INSERT INTO refused VALUES (NULL, ?, ?, ?)');
-  const makeRoom = db.prepare('DELETE FROM refused WHERE id <= (SELECT max(id) FROM refused) - ?');
+  const makeRoom = db.prepare(`
+    DELETE FROM refused WHERE id <= (SELECT id FROM (
+      SELECT id, count(*) OVER newer AS count, sum(length(reading) + length(reason)) OVER newer AS text
+      FROM refused WINDOW newer AS (ORDER BY id DESC)
+    ) WHERE count > ${maxRefused} OR text > ${maxRefusedText} ORDER BY id DESC LIMIT 1)`);
   const add = db.prepare('UPDATE counters SET refused = refused + ?');
   const count = db.prepare('SELECT refused FROM counters');
 
@@ -124,7 +129,7 @@ function createRefusals(db: DatabaseSync): {
       if (refused.length === 0) return;
       for (const { reading, reason } of refused.slice(-maxRefused))
         insert.run(at, JSON.stringify(reading), reason);
-      makeRoom.run(maxRefused);
+      makeRoom.run();
       add.run(refused.length);
     },
     count: () => Number(count.get()?.['refused']),

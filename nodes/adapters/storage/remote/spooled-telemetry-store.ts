@@ -11,6 +11,7 @@ import { createCommits } from './commits.ts';
 import { createCourier } from './courier.ts';
 import { maxWrite } from './deliver.ts';
 import { createDelivery } from './delivery.ts';
+import { createSaving } from './saving.ts';
 import { createSeriesRegistry } from './series-registry.ts';
 import { describeLink } from './spool-health.ts';
 import { openSpool } from './spool.ts';
@@ -26,7 +27,7 @@ export interface SpooledStoreTuning {
   lastRetryMs: number;
   /** How long a start waits for the database. Default 5,000. */
   startMs: number;
-  /** How long a question may take. Default 60,000. */
+  /** How long a question may take. Default 30,000. */
   queryMs: number;
   /** How long closing waits for what is under way. Default 5,000. */
   closeMs: number;
@@ -43,7 +44,7 @@ const usualTuning: SpooledStoreTuning = {
   firstRetryMs: 500,
   lastRetryMs: 30_000,
   startMs: 5_000,
-  queryMs: 60_000,
+  queryMs: 30_000,
   closeMs: 5_000,
   saveMs: 10_000,
   maxCommitReadings: maxWrite,
@@ -87,11 +88,18 @@ export async function createSpooledTelemetryStore(
   const registry = createSeriesRegistry(loaded);
   const { index } = registry;
   let problem: string | undefined;
+  const warn = (error: unknown): void => {
+    const message = error instanceof Error ? error.message : String(error);
+    if (problem !== message) log?.error(`telemetry spool ${file}: ${message}`);
+    problem = message;
+  };
 
   const courier = createCourier({
     clock,
     backOff: { first: tuning.firstRetryMs, most: tuning.lastRetryMs },
     slowMs: tuning.slowMs,
+    onLost: (reason) => log?.warn(`${remote.name()} is away, readings wait on disk: ${reason}`),
+    onFound: () => log?.info(`${remote.name()} is there; ${spool.level().readings} readings wait`),
     async connect() {
       const found = await remote.open();
       await betweenCommits(() => commits.merge(found));
@@ -118,9 +126,7 @@ export async function createSpooledTelemetryStore(
         problem = undefined;
         return results;
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (problem !== message) log?.error(`telemetry spool ${file}: ${message}`);
-        problem = message;
+        warn(error);
         throw error;
       }
     },
@@ -131,27 +137,12 @@ export async function createSpooledTelemetryStore(
   const answer = createAnswering({
     ...{ remote, spool, registry, courier, clock, limitMs: tuning.queryMs },
   });
-  const save = async (): Promise<void> => {
-    const series = registry.unsaved();
-    if (series.length === 0) return;
-    await spool.save(series);
-    registry.kept(series);
-  };
-  let cancelSave: () => void = () => undefined;
-  const saveLater = (): void => {
-    cancelSave = clock.after(tuning.saveMs, () => {
-      save()
-        .catch((error: unknown) => log?.error(`telemetry spool ${file}: ${String(error)}`))
-        .finally(saveLater);
-    });
-  };
-  saveLater();
+  const saving = createSaving({ spool, registry, clock, everyMs: tuning.saveMs, warn });
   await within(clock, tuning.startMs, courier.firstAttempt);
 
   let stored = 0;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    cancelSave();
     const settled = queue.close().then(() => courier.close());
     await within(clock, tuning.closeMs, settled);
     await within(
@@ -160,7 +151,7 @@ export async function createSpooledTelemetryStore(
       remote.close().catch(() => undefined),
     );
     try {
-      if (!spool.failure()) await save();
+      await saving.finish();
     } finally {
       await spool.close();
     }

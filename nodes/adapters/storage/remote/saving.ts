@@ -1,0 +1,42 @@
+import type { Clock } from '../../../core/clock.ts';
+import type { SeriesRegistry } from './series-registry.ts';
+import type { Spool } from './spool.ts';
+
+/** Brings the index of series in the spool file up to date from time to time. */
+export interface Saving {
+  /** Does so for the last time. */
+  finish(): Promise<void>;
+}
+
+/** @param options `warn` is told when that failed; it is tried again */
+export function createSaving(options: {
+  spool: Spool;
+  registry: SeriesRegistry;
+  clock: Clock;
+  everyMs: number;
+  warn: (error: unknown) => void;
+}): Saving {
+  const { spool, registry, clock, everyMs, warn } = options;
+  let finished = false;
+  let cancel = (): void => undefined;
+
+  const save = async (): Promise<void> => {
+    const series = registry.unsaved();
+    if (series.length === 0 || spool.failure()) return;
+    await spool.save(series);
+    registry.kept(series);
+  };
+  const saveLater = (): void => {
+    if (finished) return;
+    cancel = clock.after(everyMs, () => void save().catch(warn).finally(saveLater));
+  };
+  saveLater();
+
+  return {
+    finish() {
+      finished = true;
+      cancel();
+      return save();
+    },
+  };
+}
