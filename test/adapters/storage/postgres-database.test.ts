@@ -233,6 +233,16 @@ describe('createPostgresDatabase', function () {
       assert.match(rejected[0]!.reason, /is stored as string/);
     });
 
+    it('takes limits between two milliseconds', async () => {
+      const times = [1, 2, 3];
+      const types = ['a', 'b'];
+      await database.write(
+        types.flatMap((measurement_type) => times.map((t) => reading(t, t, { measurement_type }))),
+      );
+      await database.expire({ all: 1.5, by_type: { b: 2.5 } });
+      assert.equal(await stored(), 3);
+    });
+
     it('goes on with a removal that was interrupted', async () => {
       await database.write([reading(1, 1), reading(1, 1, { device_id: 'other' })]);
       await sql("UPDATE llm_iot.series SET removed = true WHERE device_id = 'd'");

@@ -56,10 +56,11 @@ export function createRemoval({ query, transaction }: Connections): Removal {
     });
   const expire = async ({ all, by_type }: ExpiryTimes): Promise<void> => {
     const types = textArray(Object.keys(by_type).map(encodeText));
-    const limits = int8Array(Object.values(by_type));
+    // Readings have whole milliseconds, limits may be anything.
+    const limits = int8Array(Object.values(by_type).map(Math.ceil));
     let last = 0;
     for (;;) {
-      const values = [all ?? null, types, limits, last];
+      const values = [all === undefined ? null : Math.ceil(all), types, limits, last];
       const found = await query<{ id: number; before: number }>(seriesToSweep, values);
       if (found.length === 0) return;
       const ids = int4Array(found.map(({ id }) => id));

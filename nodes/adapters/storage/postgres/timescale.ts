@@ -37,7 +37,7 @@ export function dropOldChunks(
   { all, by_type }: ExpiryTimes,
 ): string | undefined {
   if (all === undefined) return undefined;
-  const before = Math.min(all, ...Object.values(by_type));
+  const before = Math.ceil(Math.min(all, ...Object.values(by_type)));
   return `SELECT ${timescale.schema}.drop_chunks('${schema}.readings', older_than => ${before}::bigint)`;
 }
 
