@@ -4,6 +4,7 @@ import type { Reading } from '../../../core/telemetry/types.ts';
 import { unpackReadings } from '../packing.ts';
 import { applyChange } from './changes.ts';
 import { deliver, maxWrite } from './deliver.ts';
+import type { Series } from '../series-index.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 import type { RefusedReading, SpoolHead, WaitingChange } from './spool-types.ts';
 import type { Spool } from './spool.ts';
@@ -60,18 +61,34 @@ export function createDelivery(options: {
     }
   };
 
-  return async () => {
-    const head = await spool.head(maxWrite);
-    if (!head) return false;
+  const deliverHead = async (head: SpoolHead): Promise<void> => {
+    if (head.damaged) {
+      await spool.setAside(head.last);
+      log?.error(
+        'readings that waited on disk cannot be read any more; the spool file has them in its table `damaged`',
+      );
+      return;
+    }
     let refused: RefusedReading[] = [];
     if (head.change) await deliverChange(head.change, head.last);
     else refused = await deliverReadings(head);
     await spool.release(head.last, refused);
     tell(refused);
+  };
+
+  return async () => {
+    const head = await spool.head(maxWrite);
+    if (!head) return false;
+    await deliverHead(head);
     if (spool.isEmpty()) registry.emptied();
     return true;
   };
 }
+
+/** What is said of readings whose series the index of a damaged file has lost. */
+const unknownSeries: Pick<Series, 'device_id' | 'sensor_id' | 'measurement_type' | 'unit'> = {
+  ...{ device_id: 'unknown', sensor_id: '', measurement_type: 'unknown', unit: undefined },
+};
 
 function* waitingReadings(
   { batches }: SpoolHead,
@@ -81,8 +98,7 @@ function* waitingReadings(
   for (const batch of batches)
     for (const { id, ...rest } of unpackReadings(batch, typeOf)) {
       const owner = registry.waiting(id);
-      if (!owner) throw new Error(`the spool has readings of a series ${id} that it does not know`);
-      const { device_id, sensor_id, measurement_type, unit } = owner.series;
+      const { device_id, sensor_id, measurement_type, unit } = owner?.series ?? unknownSeries;
       yield {
         reading: {
           device_id,
@@ -91,7 +107,7 @@ function* waitingReadings(
           ...(unit !== undefined && { unit }),
           ...rest,
         },
-        refusal: owner.refusal,
+        refusal: owner ? owner.refusal : `the index of the spool does not have its series ${id}`,
       };
     }
 }

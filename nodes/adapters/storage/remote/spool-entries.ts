@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { crc32 } from 'node:zlib';
 import { ErrorCode, RpcError } from '../../../core/rpc/errors.ts';
 import type { PackedReadings } from '../packing.ts';
 import { decodeBatch, encodeBatch } from '../packed-batch.ts';
@@ -18,6 +19,7 @@ const scanEntries = 40;
 interface EntryRow {
   id: number;
   readings: number;
+  crc: number;
   body: Uint8Array;
 }
 
@@ -30,6 +32,8 @@ export interface EntryTable {
   head(maxReadings: number): SpoolHead | undefined;
   /** Forgets the entries up to this one. */
   release(last: number): void;
+  /** Keeps an entry apart that cannot be read any more; gives the number of its readings. */
+  setAside(id: number): number;
   scan(request: ScanRequest): ScannedReadings;
   /** All readings of the entries after this one. */
   after(id: number): Iterable<PackedReadings>;
@@ -47,13 +51,14 @@ export interface ScanRequest {
 }
 
 export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable {
-  const insert = db.prepare('INSERT INTO entries VALUES (NULL, ?, ?, ?, ?, ?, ?)');
-  const rows = db.prepare('SELECT id, readings, body FROM entries WHERE id > ? ORDER BY id');
-  const changeRows = db.prepare('SELECT id, body FROM entries WHERE readings = 0 ORDER BY id');
+  const insert = db.prepare('INSERT INTO entries VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)');
+  const rows = db.prepare('SELECT id, readings, crc, body FROM entries WHERE id > ? ORDER BY id');
+  const changeRows = db.prepare('SELECT id, crc, body FROM entries WHERE readings = 0 ORDER BY id');
   const matching = db.prepare(
-    `SELECT id, body FROM entries WHERE id > ? AND readings > 0 AND last >= ? AND first < ?
+    `SELECT id, crc, body FROM entries WHERE id > ? AND readings > 0 AND last >= ? AND first < ?
      ORDER BY id LIMIT ${scanEntries}`,
   );
+  const keepApart = db.prepare('INSERT INTO damaged SELECT * FROM entries WHERE id = ?');
   const remove = db.prepare('DELETE FROM entries WHERE id <= ?');
   const sums = db.prepare(
     `SELECT count(*) AS entries, coalesce(sum(readings), 0) AS readings, coalesce(sum(bytes), 0) AS bytes
@@ -78,10 +83,19 @@ export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable
         { waiting: level.readings, max_bytes: maxBytes, retryable: true },
       );
     const [from = null, to = null] = times;
-    level.newest = Number(insert.run(at, count, bytes, from, to, body).lastInsertRowid);
+    level.newest = Number(
+      insert.run(at, count, bytes, from, to, crc32(body), body).lastInsertRowid,
+    );
     level.entries += 1;
     level.readings += count;
     level.bytes += bytes;
+  };
+  const release = (last: number): void => {
+    const { entries, readings, bytes } = sumsTo(last);
+    remove.run(last);
+    level.entries -= entries;
+    level.readings -= readings;
+    level.bytes -= bytes;
   };
   const changeOf = (body: Uint8Array): WaitingChange =>
     JSON.parse(Buffer.from(body).toString()) as WaitingChange;
@@ -93,34 +107,38 @@ export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable
     },
     appendChange: (change, at) => put(Buffer.from(JSON.stringify(change)), at, 0, []),
     changes: () =>
-      (changeRows.all() as unknown as EntryRow[]).map(({ id, body }) => ({
-        ...{ id, change: changeOf(body) },
-      })),
+      (changeRows.all() as unknown as EntryRow[])
+        .filter(isWhole)
+        .map(({ id, body }) => ({ id, change: changeOf(body) })),
     head(maxReadings) {
       const batches: PackedReadings[] = [];
       let count = 0;
       let last: number | undefined;
-      for (const { id, readings, body } of rows.iterate(0) as Iterable<EntryRow>) {
-        if (readings === 0 && last === undefined)
-          return { batches, change: changeOf(body), last: id };
-        if (readings === 0 || (count > 0 && count + readings > maxReadings)) break;
+      for (const row of rows.iterate(0) as Iterable<EntryRow>) {
+        const { id, readings, body } = row;
+        const alone = readings === 0 || !isWhole(row);
+        if (alone && last === undefined)
+          return isWhole(row)
+            ? { batches, change: changeOf(body), last: id }
+            : { batches, damaged: true, last: id };
+        if (alone || (count > 0 && count + readings > maxReadings)) break;
         batches.push(decodeBatch(body));
         count += readings;
         last = id;
       }
       return last === undefined ? undefined : { batches, last };
     },
-    release(last) {
-      const { entries, readings, bytes } = sumsTo(last);
-      remove.run(last);
-      level.entries -= entries;
-      level.readings -= readings;
-      level.bytes -= bytes;
+    release,
+    setAside(id) {
+      const { readings } = sumsTo(id);
+      keepApart.run(id);
+      release(id);
+      return readings;
     },
     scan({ series, start, end, after }) {
       const wanted = new Set(series);
       const found = matching.all(after, start, end) as unknown as EntryRow[];
-      const batches = found.flatMap(({ id, body }) => {
+      const batches = found.filter(isWhole).flatMap(({ id, body }) => {
         const readings = pick(decodeBatch(body), wanted, start, end);
         return readings.series.length > 0 ? [{ entry: id, readings }] : [];
       });
@@ -128,8 +146,8 @@ export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable
       return { batches, ...(next !== undefined && { next }) };
     },
     *after(id) {
-      for (const { readings, body } of rows.iterate(id) as Iterable<EntryRow>)
-        if (readings > 0) yield decodeBatch(body);
+      for (const row of rows.iterate(id) as Iterable<EntryRow>)
+        if (row.readings > 0 && isWhole(row)) yield decodeBatch(row.body);
     },
     level() {
       const oldest = first.get()?.['arrived'];
@@ -140,6 +158,8 @@ export function createEntryTable(db: DatabaseSync, maxBytes: number): EntryTable
     },
   };
 }
+
+const isWhole = ({ crc, body }: EntryRow): boolean => crc32(body) === crc;
 
 function timeRange(times: Float64Array): [number, number] {
   let [first, last] = [Infinity, -Infinity];

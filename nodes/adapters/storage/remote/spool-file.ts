@@ -31,6 +31,8 @@ export interface SpoolFile {
   head(maxReadings: number): SpoolHead | undefined;
   /** Forgets the entries up to this one, keeping aside what was refused of them. */
   release(last: number, refused: readonly RefusedReading[], at: number): void;
+  /** Keeps the first entry apart, because it cannot be read any more. */
+  setAside(id: number): void;
   /** Brings the index of series up to date; it knows all readings up to the entry `indexedTo` then. */
   save(series: readonly SpooledSeries[], indexedTo: number): void;
   forget(series: readonly number[]): void;
@@ -54,7 +56,7 @@ export function createSpoolFile(path: string, maxBytes: number): SpoolFile {
       throw error;
     }
   };
-  const level = (): SpoolLevel => ({ ...entries.level(), refused: refusals.count() });
+  const level = (): SpoolLevel => ({ ...entries.level(), refused: refusals.counted() });
 
   return {
     load() {
@@ -82,6 +84,7 @@ export function createSpoolFile(path: string, maxBytes: number): SpoolFile {
       });
       db.exec(`PRAGMA incremental_vacuum(${freedPages})`);
     },
+    setAside: (id) => commit(() => refusals.count(entries.setAside(id))),
     save: (changed, to) =>
       inTransaction(db, () => {
         series.put(changed);
@@ -113,7 +116,9 @@ function replay(known: readonly SpooledSeries[], entries: EntryTable, after: num
 
 function createRefusals(db: DatabaseSync): {
   add(refused: readonly RefusedReading[], at: number): void;
-  count(): number;
+  /** So many more were refused. */
+  count(readings: number): void;
+  counted(): number;
 } {
   const insert = db.prepare('INSERT INTO refused VALUES (NULL, ?, ?, ?)');
   const makeRoom = db.prepare(`
@@ -132,6 +137,9 @@ function createRefusals(db: DatabaseSync): {
       makeRoom.run();
       add.run(refused.length);
     },
-    count: () => Number(count.get()?.['refused']),
+    count(readings) {
+      add.run(readings);
+    },
+    counted: () => Number(count.get()?.['refused']),
   };
 }

@@ -2,7 +2,8 @@ import type { FileKind } from '../open-database.ts';
 
 /**
  * `entries` holds what waits for the database elsewhere in the order it came: readings as one packed body with the
- * first and last of their times, or a change as JSON (`readings` is 0). `series` is the index of series with the newest
+ * first and last of their times, or a change as JSON (`readings` is 0), and the body's CRC-32; `damaged` has entries in
+ * which that is wrong. `series` is the index of series with the newest
  * reading of each as JSON; a removed one stays while entries may name it, and `refusal` says why the database cannot
  * take its readings. `counters` has one row: readings refused in all, and the last entry whose readings `series` knows.
  */
@@ -18,8 +19,10 @@ export const spoolFile: FileKind = {
       bytes INTEGER NOT NULL,
       first INTEGER,
       last INTEGER,
+      crc INTEGER NOT NULL,
       body BLOB NOT NULL
     );
+    CREATE TABLE damaged AS SELECT * FROM entries;
     CREATE TABLE series (
       id INTEGER PRIMARY KEY,
       device_id TEXT NOT NULL,

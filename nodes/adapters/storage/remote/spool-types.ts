@@ -49,10 +49,11 @@ export interface LoadedSpool {
   level: SpoolLevel;
 }
 
-/** The next entries in the order they came: readings, or one change. */
+/** The next entries in the order they came: readings, or one change, or one that cannot be read any more. */
 export interface SpoolHead {
   batches: PackedReadings[];
   change?: WaitingChange;
+  damaged?: true;
   /** Id of the last of these entries. */
   last: number;
 }

@@ -31,6 +31,8 @@ export interface Spool {
   appendChange(change: WaitingChange, removed: number[]): Promise<void>;
   head(maxReadings: number): Promise<SpoolHead | undefined>;
   release(last: number, refused: RefusedReading[]): Promise<void>;
+  /** Keeps the first entry apart, because it cannot be read any more. */
+  setAside(id: number): Promise<void>;
   save(series: SpooledSeries[]): Promise<void>;
   forget(series: number[]): Promise<void>;
   /** Waiting readings of these series in [start, end), in the order they came; undefined when they are too many. */
@@ -92,6 +94,9 @@ export async function openSpool(options: {
     async release(last, refused) {
       level = await worker.call('release', { last, refused, at: clock.now() });
       changes = changes.filter(({ id }) => id > last);
+    },
+    async setAside(id) {
+      level = await worker.call('setAside', id);
     },
     save: (series) => worker.call('save', { series, indexedTo: level.newest }),
     forget: (series) => worker.call('forget', series),

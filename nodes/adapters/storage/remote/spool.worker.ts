@@ -28,6 +28,7 @@ export type SpoolOperations = {
     request: { last: number; refused: RefusedReading[]; at: number };
     answer: SpoolLevel;
   };
+  setAside: { request: number; answer: SpoolLevel };
   save: { request: { series: SpooledSeries[]; indexedTo: number }; answer: undefined };
   forget: { request: number[]; answer: undefined };
   scan: { request: ScanRequest; answer: ScannedReadings };
@@ -59,6 +60,10 @@ serveCalls<SpoolOperations>({
   },
   release({ last, refused, at }) {
     file().release(last, refused, at);
+    return { value: file().level() };
+  },
+  setAside(id) {
+    file().setAside(id);
     return { value: file().level() };
   },
   save({ series, indexedTo }) {

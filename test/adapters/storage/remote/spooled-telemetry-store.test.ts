@@ -460,6 +460,31 @@ describe('createSpooledTelemetryStore', () => {
     );
   });
 
+  it('keeps apart what was damaged on disk, says so, and delivers the rest', async () => {
+    let store = await open();
+    goAway();
+    await store.write(readings(0, 10));
+    await store.write(readings(10, 5));
+    await store.write(readings(20, 10));
+    await store.close();
+    const db = new DatabaseSync(file);
+    db.exec('UPDATE entries SET body = zeroblob(length(body)) WHERE id = 2');
+    db.close();
+    comeBack();
+    store = await reopen(store);
+    await drained(store);
+    assert.equal(remote.size(), 20);
+    assert.equal((await store.health()).spool?.refused, 5);
+    assert.ok(logged.some((line) => /cannot be read any more.*`damaged`/.test(line)));
+    await store.close();
+    const left = new DatabaseSync(file);
+    assert.deepEqual(
+      { ...left.prepare('SELECT id, readings FROM damaged').get() },
+      { id: 2, readings: 5 },
+    );
+    left.close();
+  });
+
   it('lets only one hub at a time have the spool', async () => {
     await open();
     await assert.rejects(open(), /in use by another hub/);
