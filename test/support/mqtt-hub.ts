@@ -1,4 +1,5 @@
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
+import type { SessionsFile } from '../../nodes/adapters/mqtt/aedes-sessions.ts';
 import { createEmbeddedBroker } from '../../nodes/adapters/mqtt/embedded-broker.ts';
 import type { BrokerLimits } from '../../nodes/adapters/mqtt/limits.ts';
 import type { Principal } from '../../nodes/core/security/types.ts';
@@ -21,8 +22,14 @@ export interface TestBroker {
   log: string[];
 }
 
-/** An embedded broker on a free port whose clients are {@link principals}. */
-export async function startTestBroker(limits: Partial<BrokerLimits> = {}): Promise<TestBroker> {
+/**
+ * An embedded broker on a free port whose clients are {@link principals}.
+ * @param sessions where sessions are kept; without it they end with the broker
+ */
+export async function startTestBroker(
+  limits: Partial<BrokerLimits> = {},
+  sessions?: SessionsFile,
+): Promise<TestBroker> {
   const log: string[] = [];
   const write = (text: string): void => void log.push(text);
   const link = await createEmbeddedBroker({
@@ -34,6 +41,7 @@ export async function startTestBroker(limits: Partial<BrokerLimits> = {}): Promi
         : undefined,
     ownerOf,
     limits,
+    ...(sessions && { sessions }),
     log: { info: write, warn: write, error: write },
   });
   return { link, port: Number(new URL(link.url).port), log };

@@ -47,11 +47,15 @@ export function createKeepPublication(deps: KeepPublicationDeps): KeepPublicatio
     if (packet.qos === 2 && received.count(client.id) >= deps.maxReceived) {
       throw new Error('too many QoS 2 messages are not released');
     }
+    const principal = deps.publisherOf(client.id);
+    if (packet.retain && !retained.hasRoom(packet, principal)) {
+      throw new Error('too much is retained');
+    }
     const message = deps.channel().identify(toMessage(client, packet));
-    if (packet.retain) retained.store(message, deps.publisherOf(client.id));
     const undo = queues.enqueue(subscriptions.matching(packet.topic), message);
+    // Both end as the flush below does, which is awaited alone so that messages keep their order.
+    if (packet.retain) retained.store(message, principal).catch(() => undefined);
     if (packet.qos === 2) {
-      // Its rejection is the one that is awaited below.
       received.add(client.id, packetId, !client.clean).catch(() => undefined);
     }
     try {

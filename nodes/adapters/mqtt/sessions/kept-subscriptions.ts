@@ -21,7 +21,7 @@ export interface Subscriber extends Subscription {
 
 /** The subscriptions of kept sessions, by client and by topic. */
 export interface KeptSubscriptions {
-  /** Resolves when they are on disk; messages are queued for them from then on. */
+  /** Resolves when they are on disk; messages are queued for them from then on. Rejects when they are not kept. */
   add(clientId: string, subscriptions: readonly Subscription[]): Promise<void>;
   remove(clientId: string, filters: Iterable<string>): Promise<void>;
   /** Removes all of a client. */
@@ -86,18 +86,26 @@ export function createKeptSubscriptions(
 
   return {
     async add(clientId, subscriptions) {
+      const before = new Map(byClient.get(clientId));
       const own = subscriptions.map((one) => note(clientId, one));
       audience.kept(
         clientId,
         own.map(({ topic }) => topic),
       );
+      const current = (): Subscription[] =>
+        own.filter((one) => byClient.get(clientId)?.get(one.topic) === one);
       try {
         await changes.flushed();
-      } finally {
-        // Not before: until then aedes does not forward to it, and what is queued would wait for the next connection.
-        for (const one of own)
-          if (byClient.get(clientId)?.get(one.topic) === one) route(clientId, one);
+      } catch (error) {
+        for (const { topic } of current()) {
+          const earlier = before.get(topic);
+          if (earlier) note(clientId, earlier);
+          else forget(clientId, [topic]);
+        }
+        throw error;
       }
+      // Not before: until then aedes does not forward to it, and what is queued would wait for the next connection.
+      for (const one of current()) route(clientId, one);
     },
     remove(clientId, filters) {
       const gone = [...filters];

@@ -106,9 +106,12 @@ export function createPersistence(deps: PersistenceDeps): AedesPersistence {
     },
 
     async storeRetained(packet) {
-      retained.store(packet, deps.publisherOf(packet.clientId));
-      // With QoS 1 and 2 aedes enqueues the message next, which waits for both.
-      if (packet.qos === 0) await changes.flushed();
+      const principal = deps.publisherOf(packet.clientId);
+      if (!retained.hasRoom(packet, principal)) throw new Error('too much is retained');
+      const stored = retained.store(packet, principal);
+      // With QoS 1 and 2 aedes enqueues the message next, which waits for both: they are in one commit.
+      if (packet.qos === 0) await stored;
+      else stored.catch(() => undefined);
     },
     createRetainedStream: (filter) => Readable.from(retained.matching([filter])),
     createRetainedStreamCombi: (filters) => Readable.from(retained.matching(filters)),

@@ -15,8 +15,11 @@ import { createTopicTree } from './topic-tree.ts';
 export interface RetainedMessages {
   /** Whether there is room for a message, and its publisher's share is not used up. */
   hasRoom(message: Message, principal: string | undefined): boolean;
-  /** Keeps a message, or forgets that of its topic if it is empty. @throws Error when there is no room for it */
-  store(message: Message, principal: string | undefined): void;
+  /**
+   * Keeps a message that there is room for, or forgets that of its topic if it is empty. Resolves when that is on disk.
+   * @throws Error when it could not be written; the message before it stays then
+   */
+  store(message: Message, principal: string | undefined): Promise<void>;
   /** What filters match; a topic that two of them match comes twice. */
   matching(filters: readonly string[]): Generator<Message>;
   restore(row: SessionRows['retained']): void;
@@ -34,6 +37,9 @@ interface Kept {
   /** Undefined for the hub itself. */
   principal: string | undefined;
   bytes: number;
+  /** The message it replaced, until it is on disk itself. */
+  before: Kept | undefined;
+  isStored: boolean;
 }
 
 export function createRetainedMessages(
@@ -74,6 +80,17 @@ export function createRetainedMessages(
     if (byTopic.get(topic)) changes.remove('retained', { topic });
     drop(topic);
   };
+  const put = ({ message, principal }: Kept): void =>
+    changes.put('retained', { ...toColumns(message), principal: principal ?? null });
+  /** Makes the last message that is on disk the one of its topic again. */
+  const takeBack = ({ message, before }: Kept): void => {
+    let stored = before;
+    while (stored && !stored.isStored) stored = stored.before;
+    forget(message.topic);
+    if (!stored) return;
+    keep(stored);
+    put(stored);
+  };
 
   const hasRoom: RetainedMessages['hasRoom'] = (message, principal) => {
     if (message.payload.length === 0) return true;
@@ -98,15 +115,26 @@ export function createRetainedMessages(
 
   return {
     hasRoom,
-    store(message, principal) {
+    async store(message, principal) {
+      const { topic } = message;
       if (message.payload.length === 0) {
-        forget(message.topic);
+        forget(topic);
+        await changes.flushed();
         return;
       }
-      if (!hasRoom(message, principal)) throw new Error('there is no room for a retained message');
       const own = { ...message, payload: ownPayload(message.payload) };
-      keep({ message: own, principal, bytes: bytesOf(own) });
-      changes.put('retained', { ...toColumns(own), principal: principal ?? null });
+      const before = byTopic.get(topic);
+      const kept = { message: own, principal, bytes: bytesOf(own), before, isStored: false };
+      keep(kept);
+      put(kept);
+      try {
+        await changes.flushed();
+        kept.isStored = true;
+        kept.before = undefined;
+      } catch (error) {
+        if (byTopic.get(topic) === kept) takeBack(kept);
+        throw error;
+      }
     },
     *matching(filters) {
       for (const filter of filters)
@@ -114,7 +142,11 @@ export function createRetainedMessages(
     },
     restore({ principal, ...row }) {
       const message = fromColumns(row);
-      keep({ message, principal: principal ?? undefined, bytes: bytesOf(message) });
+      const bytes = bytesOf(message);
+      keep({
+        ...{ message, principal: principal ?? undefined, bytes },
+        ...{ before: undefined, isStored: true },
+      });
     },
     purge(now) {
       for (const topic of expiring) {

@@ -46,8 +46,12 @@ export function createWills(
         delay_seconds: delayOf(owner, will),
         ...toColumns(will),
       });
-      // A full disk keeps nobody from connecting.
-      await changes.flushed().catch(() => undefined);
+      try {
+        await changes.flushed();
+      } catch {
+        // A full disk keeps nobody from connecting: the will ends with the process then.
+        if (wills.get(owner.id)?.will === will) changes.remove('wills', { client_id: owner.id });
+      }
     },
     get: (clientId) => wills.get(clientId)?.will,
     remove(owner) {

@@ -14,7 +14,7 @@ export interface WriteBehind {
   /**
    * Resolves when all that was changed before is on disk. What is changed in one turn of the event loop is in one
    * commit: all of it survives, or nothing.
-   * @throws Error when it could not be written; it is tried again until it is
+   * @throws Error when it could not be written. It is tried again until it is: who does not want that takes it back
    */
   flushed(): Promise<void>;
   /** The same, but however long it takes; it does not fail. */
@@ -58,7 +58,10 @@ export function createWriteBehind(options: {
       const changes = waiting;
       waiting = new Map();
       try {
-        await options.commit([...changes.values()]);
+        // What makes room comes first.
+        const all = [...changes.values()];
+        const removals = all.filter((change) => 'remove' in change);
+        await options.commit([...removals, ...all.filter((change) => 'put' in change)]);
       } catch (error) {
         const newer = waiting;
         waiting = changes;
