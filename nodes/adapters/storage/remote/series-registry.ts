@@ -67,8 +67,9 @@ export function createSeriesRegistry({
     series ??= index.add(found);
     const waits = waiting.has(series.id);
     series.unit = waits ? (series.unit ?? found.unit) : (found.unit ?? series.unit);
-    if (found.latest && found.latest.timestamp > (series.latest?.timestamp ?? -Infinity))
-      series.latest = found.latest;
+    // With nothing waiting, the database knows best: what it refused is not the newest reading.
+    const known = waits ? (series.latest?.timestamp ?? -Infinity) : -Infinity;
+    if (found.latest && found.latest.timestamp > known) series.latest = found.latest;
     unsaved.set(series.id, live(series));
     return series;
   };
