@@ -377,7 +377,7 @@ export function remoteDatabaseContract(
     });
 
     it('says what and where it is, without anything secret', async () => {
-      assert.match(database.name(), /^InfluxDB|PostgreSQL/);
+      assert.match(database.name(), /^(InfluxDB|PostgreSQL|Memory) /);
       assert.doesNotMatch(database.name(), /secret|token-|password/);
       await database.close();
       await assert.rejects(database.write([reading(1, 1)]));

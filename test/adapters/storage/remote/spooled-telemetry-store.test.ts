@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { Worker } from 'node:worker_threads';
 import {
   createSpooledTelemetryStore,
   type SpooledStoreOptions,
@@ -483,6 +484,19 @@ describe('createSpooledTelemetryStore', () => {
       { id: 2, readings: 5 },
     );
     left.close();
+  });
+
+  it('says so in its health when the thread of the spool dies, and acknowledges nothing it cannot keep', async () => {
+    let thread: Worker | undefined;
+    const store = await open({ startThread: (url) => (thread = new Worker(url)) });
+    await store.write(readings(0, 10));
+    await thread?.terminate();
+    goAway();
+    await assert.rejects(store.write(readings(10, 10)), /storage thread ended/);
+    const { ok, detail } = await store.health();
+    assert.equal(ok, false);
+    assert.match(detail, /storage thread ended/);
+    assert.equal(store.latest()[0]?.value, 9);
   });
 
   it('lets only one hub at a time have the spool', async () => {
