@@ -14,7 +14,7 @@ export interface EndpointLimits {
   bodyMs: number;
   /** Calls of one connection under way at once; beyond, it is not read from. Default 32. */
   concurrentCalls: number;
-  /** Bytes of the bodies of all calls under way; beyond, calls wait. Default 16 MiB. */
+  /** Bytes of the bodies of all calls under way; beyond, calls wait. Default 8 MiB. */
   bytesUnderWay: number;
 }
 
@@ -22,7 +22,7 @@ const defaults: EndpointLimits = {
   bodyBytes: 1_048_576,
   bodyMs: 10_000,
   concurrentCalls: 32,
-  bytesUnderWay: 16_777_216,
+  bytesUnderWay: 8_388_608,
 };
 /** How long the rest of a refused body is thrown away before the connection is cut. */
 const lingerMs = 1000;

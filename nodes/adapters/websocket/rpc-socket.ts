@@ -14,7 +14,7 @@ import { isCrossSite, keyOf, pathOf, refuseUpgrade, subprotocol } from './handsh
 export interface SocketLimits extends ConnectionLimits {
   /** Most bytes of one message. Default 1 MiB. */
   messageBytes: number;
-  /** Bytes of the calls of all sockets under way; beyond, calls wait. Default 16 MiB. */
+  /** Bytes of the calls of all sockets under way; beyond, calls wait. Default 8 MiB. */
   bytesUnderWay: number;
   /** Most sockets open at once. Default 1,000. */
   sockets: number;
@@ -25,7 +25,7 @@ export interface SocketLimits extends ConnectionLimits {
 const defaults: SocketLimits = {
   concurrentCalls: 32,
   concurrentBytes: 1_048_576,
-  bytesUnderWay: 16_777_216,
+  bytesUnderWay: 8_388_608,
   highWaterBytes: 65_536,
   messageBytes: 1_048_576,
   sockets: 1000,
