@@ -1,6 +1,4 @@
-import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
-import type { Duplex } from 'node:stream';
+import type { Agent, IncomingMessage } from 'node:http';
 import type { InfluxDB, IResponse } from 'influx';
 import { isObject } from '../../../core/document.ts';
 import { RemoteUnavailable } from '../../../core/telemetry/remote.ts';
@@ -12,6 +10,7 @@ import {
   requestSignal,
   type HttpServer,
 } from './influx-http.ts';
+import { createWatchedAgent } from './watched-agent.ts';
 
 /** One table of an answer: the rows of a series, or all rows if the statement does not group. */
 export interface ResultTable {
@@ -57,11 +56,12 @@ export function createInflux1Client(server: HttpServer, place: Influx1Place): In
   const { database, username, password, largestAnswer = 256 * 1024 * 1024 } = place;
   const authorization =
     username && `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-  const agent = createAgent(server.url, largestAnswer);
+  const connections = createWatchedAgent(server.url.startsWith('https:'), largestAnswer);
   let connecting: Promise<InfluxDB> | undefined;
-  const library = (): Promise<InfluxDB> => (connecting ??= connect(server.url, agent, place));
+  const library = (): Promise<InfluxDB> =>
+    (connecting ??= connect(server.url, connections.agent, place));
 
-  /** What breaks off in the middle of an answer never ends by itself. */
+  /** The library's own limit is between two bytes. */
   const limited = async <T>(
     timeoutMs: number,
     call: (signal: AbortSignal) => Promise<T>,
@@ -69,7 +69,7 @@ export function createInflux1Client(server: HttpServer, place: Influx1Place): In
     const limits = { ...server, timeoutMs };
     const signal = requestSignal(limits);
     try {
-      return await Promise.race([call(signal), aborted(signal)]);
+      return await Promise.race([connections.watch(() => call(signal)), aborted(signal)]);
     } catch (error) {
       throw failure(signal.aborted ? signal.reason : error, limits);
     }
@@ -93,14 +93,14 @@ export function createInflux1Client(server: HttpServer, place: Influx1Place): In
       );
       return tablesOf(answer, server);
     },
-    close: () => agent.destroy(),
+    close: () => connections.close(),
   };
 }
 
 /** Loads the library when the first statement needs it. */
 async function connect(
   address: string,
-  agent: HttpAgent,
+  agent: Agent,
   { database, username, password }: Influx1Place,
 ): Promise<InfluxDB> {
   const { InfluxDB } = await import('influx');
@@ -126,30 +126,6 @@ async function connect(
 }
 
 const noBackOff = { getDelay: () => 0, next: () => noBackOff, reset: () => noBackOff };
-
-/** `influx` gathers an answer whatever its size; this agent ends a connection that brings too much. */
-function createAgent(address: string, largestAnswer: number): HttpAgent {
-  const Agent = address.startsWith('https:') ? HttpsAgent : HttpAgent;
-  const agent = new Agent({ keepAlive: true });
-  const connect = agent.createConnection.bind(agent);
-  // Typed as giving nothing, but a connection is kept only for `true`.
-  const keepSocketAlive = agent.keepSocketAlive.bind(agent) as (socket: Duplex) => boolean;
-  const received = new WeakMap<Duplex, number>();
-  agent.createConnection = (...call) => {
-    const socket = connect(...call);
-    socket?.on('data', (chunk: Buffer) => {
-      const bytes = (received.get(socket) ?? 0) + chunk.length;
-      received.set(socket, bytes);
-      if (bytes > largestAnswer) socket.destroy();
-    });
-    return socket;
-  };
-  agent.keepSocketAlive = (socket) => {
-    received.delete(socket);
-    return keepSocketAlive(socket);
-  };
-  return agent;
-}
 
 const aborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_resolve, reject) => {
