@@ -6,6 +6,8 @@ export interface FileKind {
   version: number;
   /** Creates the tables of an empty file. */
   layout: string;
+  /** By version: makes the layout of the next version of it. */
+  migrations?: Readonly<Record<number, string>>;
 }
 
 /** A database and the lock that keeps other processes from it. */
@@ -52,11 +54,12 @@ export function openForWriting(file: string, kind: FileKind): OpenDatabase {
 }
 
 /** Runs all of `work` or nothing of it. */
-export function inTransaction(db: DatabaseSync, work: () => void): void {
+export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   db.exec('BEGIN IMMEDIATE');
   try {
-    work();
+    const result = work();
     db.exec('COMMIT');
+    return result;
   } catch (error) {
     try {
       db.exec('ROLLBACK');
@@ -70,7 +73,7 @@ export function inTransaction(db: DatabaseSync, work: () => void): void {
 function prepareFile(db: DatabaseSync, file: string, kind: FileKind): void {
   const pragma = (name: string): unknown =>
     Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
-  const [id, version] = [pragma('application_id'), pragma('user_version')];
+  const [id, version] = [pragma('application_id'), Number(pragma('user_version'))];
   const tables = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get();
   if (id === 0 && tables?.['count'] === 0) {
     db.exec(
@@ -79,11 +82,19 @@ function prepareFile(db: DatabaseSync, file: string, kind: FileKind): void {
     );
   } else if (id !== kind.applicationId) {
     throw new Error(`${file} belongs to another program; name another file`);
-  } else if (version !== kind.version) {
-    throw new Error(
-      `${file} has layout version ${String(version)}, this hub knows ${kind.version}: it was written by another version of the hub`,
-    );
+  } else {
+    migrate(db, version, kind);
+    if (pragma('user_version') !== kind.version)
+      throw new Error(
+        `${file} has layout version ${version}, this hub knows ${kind.version}: it was written by another version of the hub`,
+      );
   }
+}
+
+/** Brings an older layout to the one of today, a version at a time; a step that is cut off has not been made. */
+function migrate(db: DatabaseSync, version: number, { migrations = {} }: FileKind): void {
+  for (let step = migrations[version]; step !== undefined; step = migrations[++version])
+    db.exec(`BEGIN IMMEDIATE; ${step}; PRAGMA user_version = ${version + 1}; COMMIT`);
 }
 
 function explained<T>(file: string, open: () => T): T {

@@ -3,7 +3,7 @@ import type { Aggregation, SeriesInfo } from './ports.ts';
 import type { ReadingValue } from './types.ts';
 
 /** Most readings one median is taken of: it is the only aggregation that has to keep them all. */
-const maxMedianReadings = 4_000_000;
+export const maxMedianReadings = 4_000_000;
 
 /** Gathers the readings of one bucket in time order, and starts anew after each result. */
 export interface Aggregator {
@@ -76,6 +76,13 @@ export function finite(value: number): number {
   return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value));
 }
 
+export const medianTooLarge = (): RpcError =>
+  new RpcError(
+    ErrorCode.InvalidParams,
+    `a median is taken of ${maxMedianReadings} readings at most; ask for a shorter interval or time_range`,
+    { field: 'interval', max: maxMedianReadings },
+  );
+
 function keep(
   next: (kept: ReadingValue | undefined, value: ReadingValue) => ReadingValue,
 ): Aggregator {
@@ -139,12 +146,7 @@ function median(): Aggregator {
   let count = 0;
   return {
     add(reading) {
-      if (count === maxMedianReadings)
-        throw new RpcError(
-          ErrorCode.InvalidParams,
-          `a median is taken of ${maxMedianReadings} readings at most; ask for a shorter interval or time_range`,
-          { field: 'interval', max: maxMedianReadings },
-        );
+      if (count === maxMedianReadings) throw medianTooLarge();
       if (count === values.length) {
         const larger = new Float64Array(count * 2);
         larger.set(values);

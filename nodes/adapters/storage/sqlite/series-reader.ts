@@ -1,16 +1,14 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ReadingSink } from '../../../core/telemetry/point-page.ts';
-import type { ReadingValue, ValueType } from '../../../core/telemetry/types.ts';
+import type { ValueType } from '../../../core/telemetry/types.ts';
 import { unpackValue } from '../packing.ts';
+import type { HotReading } from './hot-reader.ts';
+import { createNumberReader } from './number-columns.ts';
 
-/** Rows fetched at once: far faster than one by one, and bounded. */
-const chunkRows = 4_096;
-
-/** A reading that still waits in `hot`. */
-export interface HotReading {
-  timestamp: number;
-  value: ReadingValue;
-}
+/** Readings fetched at once: few, so that a page that is soon full costs little, then more. */
+const firstChunk = 512;
+const mostNumbers = 65_536;
+const mostTexts = 4_096;
 
 /** The part of one series a question is about; `hot` in time order, one per time. */
 export interface SeriesRange {
@@ -21,81 +19,73 @@ export interface SeriesRange {
   hot: readonly HotReading[];
 }
 
-interface Row {
-  timestamp: number;
-  number?: number | null;
-  text?: string | null;
+/** Gives a sink the readings of a series in time order; false when the sink wanted no more. */
+export type ReadSeries = (range: SeriesRange, sink: Pick<ReadingSink, 'add'>) => boolean;
+
+/** Readings of one series that are in their place, in time order: numbers or texts. */
+interface Chunk {
+  timestamp: ArrayLike<number>;
+  number?: ArrayLike<number>;
+  text?: readonly string[];
 }
 
-/** Gives a sink the readings of a series in time order; false when the sink wanted no more. */
-export type ReadSeries = (range: SeriesRange, sink: ReadingSink) => boolean;
-
 export function createSeriesReader(db: DatabaseSync): ReadSeries {
-  const select = (column: string) =>
-    db.prepare(
-      `SELECT timestamp, ${column} FROM readings
-       WHERE series = ? AND timestamp >= ? AND timestamp < ? ORDER BY timestamp LIMIT ${chunkRows}`,
-    );
-  const numbers = select('number');
-  const texts = select('text');
+  const readNumbers = createNumberReader(db);
+  const readTexts = createTextReader(db);
 
   return ({ id, type, start, end, hot }, sink) => {
-    const statement = type === 'string' ? texts : numbers;
-    let nextHot = 0;
+    const [read, largest] = type === 'string' ? [readTexts, mostTexts] : [readNumbers, mostNumbers];
+    let nextHot = firstFrom(hot, start);
     const addHot = (before: number): boolean => {
-      for (let one = hot[nextHot]; one && one.timestamp < before; one = hot[++nextHot]) {
+      for (let one = hot[nextHot]; one && one.timestamp < before; one = hot[++nextHot])
         if (!sink.add(one.timestamp, one.value)) return false;
+      return true;
+    };
+    const addChunk = ({ timestamp, number, text }: Chunk): boolean => {
+      for (let i = 0; i < timestamp.length; i++) {
+        const time = timestamp[i] ?? 0;
+        if (!addHot(time)) return false;
+        // What is hot was written later than what has been moved.
+        if (hot[nextHot]?.timestamp === time) continue;
+        if (!sink.add(time, unpackValue(type, number?.[i] ?? 0, text?.[i]))) return false;
       }
       return true;
     };
     let from = start;
-    for (;;) {
-      const rows = statement.all(id, from, end) as unknown as Row[];
-      for (const { timestamp, number, text } of rows) {
-        if (!addHot(timestamp)) return false;
-        // What is hot was written later than what has been moved.
-        if (hot[nextHot]?.timestamp === timestamp) continue;
-        if (!sink.add(timestamp, unpackValue(type, number ?? 0, text ?? undefined))) return false;
-      }
-      const last = rows[chunkRows - 1];
-      if (!last) return addHot(end);
-      from = last.timestamp + 1;
+    for (let most = firstChunk; ; most = Math.min(most * 8, largest)) {
+      const chunk = read(id, from, end, most);
+      if (!addChunk(chunk)) return false;
+      const { length } = chunk.timestamp;
+      if (length < most) return addHot(end);
+      from = (chunk.timestamp[length - 1] ?? 0) + 1;
     }
   };
 }
 
-/** Reads what of a question is still in `hot`, by series. */
-export function createHotReader(
-  db: DatabaseSync,
-): (query: {
-  series: readonly { id: number; type: ValueType }[];
-  start: number;
-  end: number;
-  resumeAt?: number;
-}) => Map<number, HotReading[]> {
-  const scan = db.prepare(
-    `SELECT series, timestamp, number, text FROM hot
-     WHERE timestamp >= ? AND timestamp < ? AND series IN (SELECT value FROM json_each(?)) ORDER BY rowid`,
-  );
+/** The position of the first hot reading at or after a time. */
+export function firstFrom(hot: readonly HotReading[], time: number): number {
+  let low = 0;
+  let high = hot.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((hot[middle]?.timestamp ?? Infinity) < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
-  return ({ series, start, end, resumeAt = start }) => {
-    const ids = JSON.stringify(series.map(({ id }) => id));
-    const types = new Map(series.map(({ id, type }) => [id, type]));
-    const found = new Map<number, Map<number, ReadingValue>>();
-    for (const row of scan.all(start, end, ids) as unknown as (Row & { series: number })[]) {
-      if (row.series === series[0]?.id && row.timestamp < resumeAt) continue;
-      const readings = found.get(row.series) ?? new Map<number, ReadingValue>();
-      found.set(row.series, readings);
-      const type = types.get(row.series) ?? 'number';
-      readings.set(row.timestamp, unpackValue(type, row.number ?? 0, row.text ?? undefined));
-    }
-    return new Map(
-      [...found].map(([id, readings]) => [
-        id,
-        [...readings]
-          .map(([timestamp, value]) => ({ timestamp, value }))
-          .sort((a, b) => a.timestamp - b.timestamp),
-      ]),
-    );
+function createTextReader(
+  db: DatabaseSync,
+): (series: number, start: number, end: number, most: number) => Chunk {
+  const select = db.prepare(
+    `SELECT timestamp, text FROM readings
+     WHERE series = ? AND timestamp >= ? AND timestamp < ? ORDER BY timestamp LIMIT ?`,
+  );
+  return (series, start, end, most) => {
+    const rows = select.all(series, start, end, most);
+    return {
+      timestamp: rows.map((row) => row['timestamp'] as number),
+      text: rows.map((row) => row['text'] as string),
+    };
   };
 }

@@ -18,6 +18,8 @@ export interface SqliteTelemetryTuning {
   moveAtRows: number;
   /** They are moved too when nothing was written for this long. Default 2,000 ms. */
   moveWhenIdleMs: number;
+  /** Missing rollups of hours and days are made this often. Default 30,000 ms. */
+  rollUpEveryMs: number;
   /** Readings of one commit, unless a single call has more. Default 20,000. */
   maxCommitReadings: number;
   /** Readings that may wait while a commit is under way. Default 500,000. */
@@ -27,6 +29,7 @@ export interface SqliteTelemetryTuning {
 const usualTuning: SqliteTelemetryTuning = {
   moveAtRows: 150_000,
   moveWhenIdleMs: 2_000,
+  rollUpEveryMs: 30_000,
   maxCommitReadings: 20_000,
   maxWaitingReadings: 500_000,
 };
@@ -57,10 +60,7 @@ export async function createSqliteTelemetryStore(
   options: SqliteTelemetryOptions,
 ): Promise<TelemetryStore> {
   const { file, log, startThread, ...tuning } = options;
-  const { moveAtRows, moveWhenIdleMs, maxCommitReadings, maxWaitingReadings } = {
-    ...usualTuning,
-    ...tuning,
-  };
+  const { maxCommitReadings, maxWaitingReadings, ...upkeep } = { ...usualTuning, ...tuning };
   const start = <Name extends 'writer' | 'reader'>(name: Name) =>
     createWorkerHost<Name extends 'writer' ? WriterOperations : ReaderOperations>(
       workerUrl(`sqlite-${name}.worker`, import.meta.url),
@@ -73,7 +73,7 @@ export async function createSqliteTelemetryStore(
   };
   let index: SeriesIndex;
   try {
-    index = await openFile(writer, reader, { file, moveAtRows, moveWhenIdleMs });
+    index = await openFile(writer, reader, { file, ...upkeep });
   } catch (error) {
     await stop();
     throw error;

@@ -1,19 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, openForWriting } from '../open-database.ts';
 import type { PackedReadings } from '../packing.ts';
+import { createHotReadings, type Forgotten } from './hot-readings.ts';
+import { createReadingMover } from './reading-mover.ts';
+import { createReadingRemover, type SeriesExpiry } from './reading-remover.ts';
+import { createRollupBuilder } from './rollup-builder.ts';
+import { createRollupMarks } from './rollup-marks.ts';
+import { hourOf } from './rollup-slots.ts';
 import { telemetryFile, type LatestRow, type SeriesRow } from './sqlite-schema.ts';
-
-/** Rows deleted in one transaction, so that forgetting many never holds writes up for long. */
-const sweepRows = 20_000;
-
-/** Later than any reading. */
-const endOfTime = Number.MAX_SAFE_INTEGER;
-
-/** Which readings of a series are too old: those before a time in milliseconds since the epoch. */
-export interface SeriesExpiry {
-  series: number;
-  before: number;
-}
 
 /** What one commit writes. */
 export interface ReadingsCommit {
@@ -32,7 +26,8 @@ export interface LoadedSeries {
 
 /** The telemetry database, as the writer thread uses it. */
 export interface TelemetryFile {
-  load(): LoadedSeries;
+  /** What was there when the file was opened. */
+  loaded: LoadedSeries;
   /** All readings of a commit or none; they are on disk when this returns. */
   commit(commit: ReadingsCommit): void;
   /** Forgets series at once; `sweep` deletes what they leave behind. */
@@ -41,10 +36,13 @@ export interface TelemetryFile {
   sweep(): boolean;
   /** Deletes a part of what is too old; false when nothing of it is left. */
   expire(expiries: readonly SeriesExpiry[]): boolean;
-  /** Brings what is in `hot` to its place in `readings`. */
-  move(): void;
+  /** Brings a part of what is hot to its place, about this many readings; false when the move is over. */
+  move(most: number): boolean;
+  /** Makes missing rollups for about this long; false when all have been gone through. */
+  rollUp(milliseconds: number): boolean;
   hotRows(): number;
-  /** Stored readings; rows that repeat a series and time count until they are moved. */
+  hotCommits(): number;
+  /** Stored readings; those that repeat a series and time count until they are moved. */
   count(): number;
   close(): void;
 }
@@ -53,136 +51,104 @@ export interface TelemetryFile {
 export function createTelemetryFile(path: string): TelemetryFile {
   const { db, close } = openForWriting(path, telemetryFile);
   db.exec('PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 4000');
-  const insert = db.prepare('INSERT INTO hot VALUES (?, ?, ?, ?, ?)');
+  const series = db.prepare('SELECT * FROM series').all() as unknown as SeriesRow[];
+  const latest = readLatest(db, series);
+  const hot = createHotReadings(db);
+  const marks = createRollupMarks(
+    db,
+    [...latest.values()].map((row) => [row.series, hourOf(row.timestamp)]),
+  );
+  const mover = createReadingMover(db, hot, marks);
+  const remover = createReadingRemover(db, marks);
+  const builder = createRollupBuilder(db, marks);
   const putSeries = db.prepare(
     'INSERT INTO series VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET unit = excluded.unit',
   );
-  const mover = createMover(db);
-  const remover = createRemover(db);
   const counted = db.prepare('SELECT readings FROM counters');
-  let hotRows = Number(db.prepare('SELECT count(*) AS count FROM hot').get()?.['count']);
 
-  const insertReadings = ({ series, timestamp, number, quality, text }: PackedReadings): void => {
-    let nextText = 0;
-    for (let i = 0; i < series.length; i++) {
-      const value = number[i] as number;
-      const isText = Number.isNaN(value);
-      insert.run(
-        series[i] as number,
-        timestamp[i] as number,
-        isText ? null : value,
-        isText ? (text[nextText++] as string) : null,
-        quality[i] as number,
-      );
+  /** What a power cut may undo, because it would be done again: the disk need not be waited for. */
+  const upkeep = <T>(work: () => T): T => {
+    db.exec('PRAGMA synchronous = NORMAL');
+    try {
+      const result = inTransaction(db, work);
+      marks.committed();
+      return result;
+    } catch (error) {
+      marks.rolledBack();
+      throw error;
+    } finally {
+      db.exec('PRAGMA synchronous = FULL');
     }
   };
+  const move = (most: number): boolean => {
+    upkeep(() => mover.step(most));
+    return mover.stepped();
+  };
+  const forgetHot = (forgotten: Forgotten): (() => void) => {
+    const forget = hot.forget(forgotten);
+    return () => {
+      forget();
+      mover.forget(forgotten);
+    };
+  };
 
-  const move = (): void => {
-    if (hotRows === 0) return;
-    mover(hotRows);
-    hotRows = 0;
+  /** What an earlier run of the process has left hot is moved before anything else is done. */
+  const load = (): LoadedSeries => {
+    const waiting = new Set(hot.commits().flatMap(({ readings }) => [...readings.series]));
+    while (move(Infinity));
+    const changed = series.filter(({ id }) => waiting.has(id));
+    for (const [id, row] of readLatest(db, changed)) latest.set(id, row);
+    const highest = db.prepare(
+      'SELECT max(id) AS id FROM (SELECT max(id) AS id FROM series UNION SELECT max(series) FROM removed)',
+    );
+    const nextId = Number(highest.get()?.['id'] ?? 0) + 1;
+    return { series, latest: [...latest.values()], nextId };
   };
 
   return {
-    load() {
-      const series = db.prepare('SELECT * FROM series').all() as unknown as SeriesRow[];
-      const last = db.prepare(
-        'SELECT * FROM readings WHERE series = ? ORDER BY timestamp DESC LIMIT 1',
-      );
-      const highest = db.prepare(
-        'SELECT max(id) AS id FROM (SELECT max(id) AS id FROM series UNION SELECT max(series) FROM removed)',
-      );
-      return {
-        series,
-        nextId: Number(highest.get()?.['id'] ?? 0) + 1,
-        latest: series.flatMap(({ id }) => (last.get(id) as LatestRow | undefined) ?? []),
-      };
-    },
-    commit({ series, readings }) {
-      inTransaction(db, () => {
-        for (const { id, device_id, sensor_id, measurement_type, unit, value_type } of series)
+    loaded: load(),
+    commit(commit) {
+      const kept = inTransaction(db, () => {
+        for (const row of commit.series) {
+          const { id, device_id, sensor_id, measurement_type, unit, value_type } = row;
           putSeries.run(id, device_id, sensor_id, measurement_type, unit, value_type);
-        insertReadings(readings);
+        }
+        return hot.insert(commit.readings);
       });
-      hotRows += readings.series.length;
+      hot.keep(kept);
     },
-    remove(series) {
-      move();
-      remover.remove(series);
+    remove(ids) {
+      const gone = new Set(ids);
+      const forget = inTransaction(db, () => {
+        remover.remove(ids);
+        return forgetHot((id) => gone.has(id));
+      });
+      forget();
+      for (const id of ids) marks.forget(id);
     },
-    sweep: () => remover.sweep(),
+    sweep: () => upkeep(() => remover.sweep()),
     expire(expiries) {
-      move();
-      return remover.expire(expiries);
+      const times = new Map(expiries.map((expiry) => [expiry.series, expiry.before]));
+      const [forget, isMore] = upkeep(() => [
+        forgetHot((id, timestamp) => timestamp < (times.get(id) ?? -Infinity)),
+        remover.expire(expiries),
+      ]);
+      forget();
+      return isMore;
     },
     move,
-    hotRows: () => hotRows,
-    count: () => Number(counted.get()?.['readings']) + hotRows,
+    rollUp: (milliseconds) => upkeep(() => builder.step(milliseconds)),
+    hotRows: () => hot.rows(),
+    hotCommits: () => hot.commits().length,
+    count: () => Number(counted.get()?.['readings']) + hot.rows(),
     close,
   };
 }
 
-function createMover(db: DatabaseSync): (hotRows: number) => void {
-  const sorted = 'SELECT * FROM hot ORDER BY series, timestamp, rowid';
-  const addNew = db.prepare(`INSERT OR IGNORE INTO readings ${sorted}`);
-  const overwrite = db.prepare(`INSERT OR REPLACE INTO readings ${sorted}`);
-  const empty = db.prepare('DELETE FROM hot');
-  const addCount = db.prepare('UPDATE counters SET readings = readings + ?');
-
-  return (hotRows) =>
-    inTransaction(db, () => {
-      const added = Number(addNew.run().changes);
-      addCount.run(added);
-      // Readings that repeat a series and time are rare, so only they cost a second pass.
-      if (added < hotRows) overwrite.run();
-      empty.run();
-    });
-}
-
-function createRemover(db: DatabaseSync): {
-  remove(series: readonly number[]): void;
-  sweep(): boolean;
-  expire(expiries: readonly SeriesExpiry[]): boolean;
-} {
-  const forget = db.prepare('DELETE FROM series WHERE id = ?');
-  const mark = db.prepare('INSERT OR IGNORE INTO removed VALUES (?)');
-  const unmark = db.prepare('DELETE FROM removed WHERE series = ?');
-  const pending = db.prepare('SELECT series FROM removed LIMIT 1');
-  const subtract = db.prepare('UPDATE counters SET readings = readings - ?');
-  const deletePart = db.prepare(`
-    DELETE FROM readings WHERE series = :series AND timestamp < :before AND timestamp <= coalesce(
-      (SELECT timestamp FROM readings WHERE series = :series ORDER BY timestamp LIMIT 1 OFFSET :rows - 1), :before)`);
-  const deleteBefore = (series: number, before: number, rows: number): number => {
-    const deleted = Number(deletePart.run({ series, before, rows }).changes);
-    if (deleted > 0) subtract.run(deleted);
-    return deleted;
-  };
-
-  return {
-    remove: (series) =>
-      inTransaction(db, () => {
-        for (const id of series) {
-          forget.run(id);
-          mark.run(id);
-        }
-      }),
-    sweep() {
-      const series = pending.get()?.['series'];
-      if (typeof series !== 'number') return false;
-      inTransaction(db, () => {
-        if (deleteBefore(series, endOfTime, sweepRows) < sweepRows) unmark.run(series);
-      });
-      return true;
-    },
-    expire(expiries) {
-      let room = sweepRows;
-      inTransaction(db, () => {
-        for (const { series, before } of expiries) {
-          room -= deleteBefore(series, before, room);
-          if (room === 0) return;
-        }
-      });
-      return room === 0;
-    },
-  };
+function readLatest(db: DatabaseSync, series: readonly SeriesRow[]): Map<number, LatestRow> {
+  const last = db.prepare(
+    'SELECT * FROM readings WHERE series = ? ORDER BY timestamp DESC LIMIT 1',
+  );
+  const found = series.flatMap(({ id }) => (last.get(id) as LatestRow | undefined) ?? []);
+  return new Map(found.map((row) => [row.series, row]));
 }
