@@ -36,7 +36,8 @@ const standIn = `
   CREATE FUNCTION "Time Scale".approximate_row_count(relation regclass) RETURNS bigint
   LANGUAGE sql AS $$ SELECT 4711::bigint $$`;
 
-describe('createPostgresDatabase with TimescaleDB', () => {
+describe('createPostgresDatabase with TimescaleDB', function () {
+  this.timeout(30_000);
   let server: PostgresServer;
   let opened: RemoteDatabase[];
   let databases = 0;

@@ -3,11 +3,15 @@ import { addressOf, type Target } from './target.ts';
 
 /** https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export const sqlState = {
+  duplicateDatabase: '42P04',
   insufficientPrivilege: '42501',
+  invalidParameterValue: '22023',
   invalidPassword: '28P01',
   numericValueOutOfRange: '22003',
+  objectInUse: '55006',
   readOnlyTransaction: '25006',
   undefinedDatabase: '3D000',
+  uniqueViolation: '23505',
 } as const;
 
 /** Connection lost, conflict with others, no resources (disk full among them), ended by an operator, disk trouble. */

@@ -75,14 +75,15 @@ async function createDatabase(target: Target): Promise<void> {
   try {
     await connections.query(create).catch(async (error: unknown) => {
       // The usual template may have another encoding, or be in use; this one never is.
-      if (['22023', '55006'].includes(sqlStateOf(error) ?? ''))
+      const state = sqlStateOf(error);
+      if (state === sqlState.invalidParameterValue || state === sqlState.objectInUse)
         return connections.query(`${create} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'`);
       throw error;
     });
   } catch (error) {
-    const state = sqlStateOf(error) ?? '';
+    const state = sqlStateOf(error);
     // Another hub was faster.
-    if (['42P04', '23505'].includes(state)) return;
+    if (state === sqlState.duplicateDatabase || state === sqlState.uniqueViolation) return;
     if (error instanceof RemoteUnavailable) throw error;
     throw new Error(
       `${addressOf(target)} does not exist, and ${username} could not make it (${((error as Error).cause as Error).message}); ` +
