@@ -142,7 +142,7 @@ describe('InfluxDB 2 when something is wrong', () => {
       await assert.rejects(call(), /has not answered within 150 ms/, name);
       calls += 1;
     }
-    await until('the requests are ended', () => server.abandoned() === calls);
+    await until('the requests are ended', () => server.abandoned() >= calls);
   });
 
   it('gives up an answer that comes too slowly', async () => {
@@ -157,7 +157,7 @@ describe('InfluxDB 2 when something is wrong', () => {
       })(),
     }));
     await assert.rejects(database.readings(series, range), RemoteUnavailable);
-    await until('the request is ended', () => server.abandoned() === 1);
+    await until('the request is ended', () => server.abandoned() >= 1);
   });
 
   it('ends what is under way when it is closed', async () => {

@@ -42,8 +42,9 @@ const fieldTypes: readonly ColumnType[] = ['float64', 'utf8', 'bool'];
 /**
  * A strict stand-in for InfluxDB 3 Core: HTTP and Flight on one port, with its checks, answers and codes, and refusals
  * where the real one is lenient. The token `all` may do anything.
+ * @param port 0: any
  */
-export async function startInflux3Server(version = '3.11.2'): Promise<Influx3Server> {
+export async function startInflux3Server(version = '3.11.2', port = 0): Promise<Influx3Server> {
   const tokens = new Map<string, TokenRights>([['all', { admin: true, databases: 'all' }]]);
   const requests: HttpRequest[] = [];
   const questions: Ticket[] = [];
@@ -152,7 +153,7 @@ export async function startInflux3Server(version = '3.11.2'): Promise<Influx3Ser
 
   const http = await startHttpServer(answerRequest);
   const flight = await startFlightService(answerQuestion);
-  const front = await startFront(http.port, flight.port);
+  const front = await startFront(port, http.port, flight.port);
   const server: Influx3Server = {
     url: `http://127.0.0.1:${front.port}`,
     ...{ catalog, tokens, requests, questions },
@@ -188,6 +189,7 @@ const notFound = (name: string): HttpAnswer => ({
 
 /** One port for both: HTTP/2 begins with words of its own. */
 async function startFront(
+  port: number,
   httpPort: number,
   flightPort: number,
 ): Promise<{ port: number; close: () => Promise<void> }> {
@@ -197,8 +199,8 @@ async function startFront(
     socket.on('error', () => socket.destroy());
     socket.once('data', (first) => {
       const isHttp2 = first.subarray(0, 3).toString() === 'PRI';
-      const port = isHttp2 ? flightPort : httpPort;
-      const behind = connect({ port, host: '127.0.0.1', noDelay: true });
+      const target = isHttp2 ? flightPort : httpPort;
+      const behind = connect({ port: target, host: '127.0.0.1', noDelay: true });
       sockets.add(behind);
       behind.on('error', () => socket.destroy());
       behind.on('close', () => socket.destroy());
@@ -207,7 +209,7 @@ async function startFront(
       socket.pipe(behind).pipe(socket);
     });
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

@@ -6,10 +6,13 @@ interface Call {
 
 interface Listener {
   onReceiveMessage(message: { dataHeader?: Uint8Array; dataBody?: Uint8Array }): void;
-  onReceiveStatus(status: unknown): void;
+  onReceiveStatus(status: { code: number; details: string }): void;
 }
 
-/** Watches over the calls of a client, which itself can neither end one nor bound its answer. */
+/**
+ * Watches over the calls of a client, which itself can neither end one nor bound its answer, and takes an answer
+ * without anything in it for one without rows.
+ */
 export interface CallGuard {
   /** For the `interceptors` of a client of gRPC. */
   interceptor: (options: object, nextCall: (options: object) => Call) => Call;
@@ -18,7 +21,7 @@ export interface CallGuard {
 }
 
 /** Codes of gRPC. */
-const [cancelled, resourceExhausted] = [1, 8];
+const [ok, cancelled, resourceExhausted, dataLoss] = [0, 1, 8, 15];
 
 /** @param most bytes of one answer */
 export function createCallGuard(most: number): CallGuard {
@@ -28,11 +31,13 @@ export function createCallGuard(most: number): CallGuard {
       const call = nextCall(options);
       const start = call.start.bind(call);
       let bytes = 0;
+      let messages = 0;
       call.start = (metadata, listener) => {
         underWay.add(call);
         start(metadata, {
           ...listener,
           onReceiveMessage(message) {
+            messages += 1;
             bytes += (message.dataHeader?.length ?? 0) + (message.dataBody?.length ?? 0);
             if (bytes > most)
               call.cancelWithStatus(resourceExhausted, `Received more than ${most} bytes`);
@@ -40,7 +45,11 @@ export function createCallGuard(most: number): CallGuard {
           },
           onReceiveStatus(status) {
             underWay.delete(call);
-            listener.onReceiveStatus(status);
+            // The columns at least are in any answer.
+            const isNothing = status.code === ok && messages === 0;
+            listener.onReceiveStatus(
+              isNothing ? { ...status, code: dataLoss, details: 'an empty answer' } : status,
+            );
           },
         });
       };

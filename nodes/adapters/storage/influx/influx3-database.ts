@@ -4,7 +4,7 @@ import type { Reading } from '../../../core/telemetry/types.ts';
 import { createCounter } from './counter.ts';
 import { createExplained } from './explained.ts';
 import { request, serverUrl, type HttpServer } from './influx-http.ts';
-import { createInflux3Client, type SqlQuery, type SqlRow } from './influx3-client.ts';
+import { createInflux3Client, TooManyFiles, type SqlQuery, type SqlRow } from './influx3-client.ts';
 import { createForgotten, type Note } from './influx3-forgotten.ts';
 import { betweenBuckets, inParts, inTheMiddle } from './influx3-parts.ts';
 import { ensureTable, productOf } from './influx3-place.ts';
@@ -66,10 +66,9 @@ export function createInflux3Database(settings: Influx3Settings): RemoteDatabase
     query: SqlQuery,
     most: number,
     read: (row: SqlRow) => T,
-    limitMs?: number,
   ): Promise<T[]> => {
     const found: T[] = [];
-    for await (const row of client.query(query, limitMs)) {
+    for await (const row of client.query(query)) {
       found.push(read(row));
       if (found.length >= most) break;
     }
@@ -118,14 +117,13 @@ export function createInflux3Database(settings: Influx3Settings): RemoteDatabase
         const whole = cutRange(wanted);
         if (!whole) return Promise.resolve([]);
         const remembered = forgotten.remembered(series);
-        const read = (row: SqlRow): Point => {
-          const bucket = bucketStart(whole, Number(row['bucket'] ?? whole.start));
-          return aggregatePoint(aggregation, bucket, row['value'], Number(row['count']));
-        };
         return inParts(whole, betweenBuckets(whole), whole.limit, async (range, limit) => {
           const segment = { ...whole, ...range, limit };
           const query = selectAggregates(series, remembered, aggregation, segment);
-          const points = await gather(query, limit, read);
+          const points = await gather(query, limit, (row) => {
+            const bucket = bucketStart(segment, Number(row['bucket'] ?? segment.start));
+            return aggregatePoint(aggregation, bucket, row['value'], Number(row['count']));
+          });
           return points.filter(({ count }) => count > 0);
         });
       },
@@ -137,13 +135,14 @@ export function createInflux3Database(settings: Influx3Settings): RemoteDatabase
     }),
     expire: explained((times: ExpiryTimes) => note(forgotten.expiry(times))),
     count: createCounter(async (limitMs) => {
-      const [count] = await gather(
-        countRows(everything),
-        1,
-        (row) => Number(row['count']),
-        limitMs,
-      );
-      return count ?? 0;
+      try {
+        for await (const row of client.query(countRows(everything), limitMs))
+          return Number(row['count']);
+        return 0;
+      } catch (error) {
+        if (error instanceof TooManyFiles) return undefined;
+        throw error;
+      }
     }),
     async close() {
       closing.abort();
