@@ -18,7 +18,7 @@ import type {
 const maxRefused = 10_000;
 const maxRefusedText = 10_000_000;
 /** Free pages given back to the disk with one release. */
-const freedPages = 2_000;
+const freedPages = 1_000;
 
 /** The spool, as its thread uses it. All that changes is on disk when a call returns. */
 export interface SpoolFile {
@@ -82,7 +82,7 @@ export function createSpoolFile(path: string, maxBytes: number): SpoolFile {
         refusals.add(refused, at);
         if (entries.level().entries === 0) series.forgetRemoved();
       });
-      db.exec(`PRAGMA incremental_vacuum(${freedPages})`);
+      giveBack(db);
     },
     setAside: (id) => commit(() => refusals.count(entries.setAside(id))),
     save: (changed, to) =>
@@ -95,6 +95,15 @@ export function createSpoolFile(path: string, maxBytes: number): SpoolFile {
     level,
     close,
   };
+}
+
+/** Gives free pages back to the disk, some at a time. */
+function giveBack(db: DatabaseSync): void {
+  try {
+    db.exec(`PRAGMA incremental_vacuum(${freedPages})`);
+  } catch {
+    // It needs room itself, and a disk may be full: there will be a next time.
+  }
 }
 
 const indexedTo = (db: DatabaseSync): number =>

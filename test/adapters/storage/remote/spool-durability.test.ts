@@ -31,6 +31,20 @@ describe('a spool whose process is killed', function () {
     }
   };
 
+  it('knows the newest readings when it was killed and its database is still away', async () => {
+    const acknowledged = await killAtRandom(spawnDurableWriter('spool', folder));
+    const remote = createMemoryRemote();
+    remote.faults.away = 'away';
+    const store = await createSpooledTelemetryStore({
+      ...{ remote, file: join(folder, 'spool.db'), maxBytes: 1e9, clock: systemClock },
+    });
+    const [latest, ...others] = store.latest();
+    await store.close();
+    assert.ok(Number(latest?.value) >= acknowledged - 1);
+    assert.equal(latest?.unit, 'count');
+    assert.deepEqual(others, []);
+  });
+
   for (const [kind, doing] of [
     ['spool', 'spooling'],
     ['spool-and-database', 'delivering'],

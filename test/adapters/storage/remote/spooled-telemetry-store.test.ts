@@ -258,6 +258,16 @@ describe('createSpooledTelemetryStore', () => {
     assert.equal((await again.write([reading(9, 9)])).stored, 1);
   });
 
+  it('starts and takes readings while the database does not even say no', async () => {
+    remote.open = () => new Promise(() => undefined);
+    const store = await open({ startMs: 20 });
+    assert.equal((await store.write(readings(0, 5))).stored, 5);
+    const { ok, detail } = await store.health();
+    assert.equal(ok, false);
+    assert.match(detail, /not connected yet; 5 readings/);
+    await assert.rejects(store.query(everything), { code: -32003, message: /not connected yet/ });
+  });
+
   it('shows what only a person can change, and takes readings meanwhile', async () => {
     remote.faults.forbidden = 'password authentication failed for user "hub"';
     const store = await open();
