@@ -76,6 +76,18 @@ describe('createPostgresDatabase, when it is opened', function () {
     );
   });
 
+  it('says so too where the database is gone by which others are made', async () => {
+    await server.query('ALTER DATABASE postgres RENAME TO mislaid', 'template1');
+    try {
+      await assert.rejects(
+        connect(as('maker')).open(),
+        permanent(/could not make it .*"postgres" does not exist/),
+      );
+    } finally {
+      await server.query('ALTER DATABASE mislaid RENAME TO postgres', 'template1');
+    }
+  });
+
   it('says that the user may not make tables, and how to change that', async () => {
     await createDatabase();
     await assert.rejects(connect(as('plain')).open(), permanent(/plain may not .* GRANT CREATE/));

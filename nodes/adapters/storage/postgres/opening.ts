@@ -84,7 +84,8 @@ async function createDatabase(target: Target): Promise<void> {
     const state = sqlStateOf(error);
     // Another hub was faster.
     if (state === sqlState.duplicateDatabase || state === sqlState.uniqueViolation) return;
-    if (error instanceof RemoteUnavailable) throw error;
+    const isAway = error instanceof RemoteUnavailable && state !== sqlState.undefinedDatabase;
+    if (isAway) throw error;
     throw new Error(
       `${addressOf(target)} does not exist, and ${username} could not make it (${((error as Error).cause as Error).message}); ` +
         `make it (CREATE DATABASE … OWNER …) or give ${username} the right (ALTER ROLE … CREATEDB)`,
