@@ -3,6 +3,7 @@ import type { Log } from '../../core/log.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { openSessionStorage } from '../storage/mqtt-sessions/session-storage.ts';
 import type { StoredSessions } from '../storage/mqtt-sessions/session-writer.worker.ts';
+import type { StartThread } from '../storage/worker-host.ts';
 import { noStorage, type WriteBehind } from '../storage/mqtt-sessions/write-behind.ts';
 import type { Audience } from './audience.ts';
 import type { BrokerLimits } from './limits.ts';
@@ -26,6 +27,8 @@ export interface SessionsFile {
   isCurrent: (principal: Principal) => boolean;
   /** Told how many changes each commit carried. */
   onCommit?: (changes: number) => void;
+  /** Runs the worker file. */
+  startThread?: StartThread;
 }
 
 /** Who holds which client id, and what is kept for it. */
@@ -158,6 +161,7 @@ async function openStorage(
     file: file.path,
     maxBytes: limits.maxSessionFileBytes,
     onCommit: file.onCommit,
+    startThread: file.startThread,
     onFailure: (error) =>
       warn(`MQTT sessions cannot be written to ${file.path}: ${(error as Error).message}`),
   });

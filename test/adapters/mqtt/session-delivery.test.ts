@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { IConnectPacket, IPublishPacket, ISubscription } from 'mqtt-packet';
+import { heldThread, type HeldThread } from '../../support/held-thread.ts';
 import { startTestBroker, type TestBroker } from '../../support/mqtt-hub.ts';
 import { connectPacket, rawClient, type RawClient } from '../../support/raw-mqtt.ts';
 import { until } from '../../support/until.ts';
@@ -16,6 +17,7 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
   let folder: string;
   let file: string;
   let broker: TestBroker;
+  let thread: HeldThread;
   const open: RawClient[] = [];
 
   const request = (user: string, clientId: string, kept: boolean): IConnectPacket => ({
@@ -48,11 +50,6 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
     client.send({ cmd: 'pingreq' });
     await client.next('pingresp');
   };
-  const lockFile = (): (() => void) => {
-    const db = new DatabaseSync(file);
-    db.exec('BEGIN IMMEDIATE');
-    return () => db.close();
-  };
   const rows = (table: string): number => {
     const db = new DatabaseSync(file, { readOnly: true });
     const count = db.prepare(`SELECT count(*) AS count FROM ${table}`).get()?.['count'];
@@ -63,7 +60,9 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'mqtt-sessions-'));
     file = join(folder, 'mqtt.db');
-    broker = await startTestBroker({}, { path: file, isCurrent: () => true });
+    thread = heldThread();
+    const { startThread } = thread;
+    broker = await startTestBroker({}, { path: file, isCurrent: () => true, startThread });
   });
   afterEach(async () => {
     for (const client of open.splice(0)) client.end();
@@ -75,7 +74,7 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
     const watcher = await connect('admin', 'w');
     await subscribe(watcher, { topic: 'llm-iot/#', qos: 1 });
     const [first, second] = [await connect('mcu-1', 'c'), await connect('mcu-2', 'd')];
-    const unlock = lockFile();
+    const unlock = thread.hold();
     first.send(publish(status, { retain: true, payload: 'kept' }));
     await ping(second);
     second.send(publish('llm-iot/devices/mcu-2/status', { payload: 'plain' }));
@@ -106,7 +105,7 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
     await subscribe(first, { topic: command, qos: 1 });
     first.end();
     await until('it is gone', () => broker.link.stats().clients === 0);
-    const unlock = lockFile();
+    const unlock = thread.hold();
     const back = rawClient(broker.port, 5);
     open.push(back);
     const will = { topic: status, payload: Buffer.from('x'), qos: 1 as const, retain: false };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { IConnectPacket, IPublishPacket, Packet } from 'mqtt-packet';
 import type { BrokerLimits } from '../../../nodes/adapters/mqtt/limits.ts';
+import { heldThread, type HeldThread } from '../../support/held-thread.ts';
 import { startTestBroker, type TestBroker } from '../../support/mqtt-hub.ts';
 import { connectPacket, rawClient, type RawClient } from '../../support/raw-mqtt.ts';
 import { runTool } from '../../support/run-tool.ts';
@@ -19,13 +20,16 @@ describe('what the embedded broker keeps on disk', function () {
   let folder: string;
   let file: string;
   let broker: TestBroker;
+  let thread: HeldThread;
   let commits: number[];
   const open: RawClient[] = [];
 
   const start = async (limits: Partial<BrokerLimits> = {}): Promise<void> => {
     commits = [];
+    thread = heldThread();
     broker = await startTestBroker(limits, {
       path: file,
+      startThread: thread.startThread,
       isCurrent: () => true,
       onCommit: (changes) => commits.push(changes),
     });
@@ -64,13 +68,6 @@ describe('what the embedded broker keeps on disk', function () {
     client.send({ cmd: 'pingreq' });
     await client.next('pingresp');
   };
-  /** Keeps the file from being written until the answer is called. */
-  const lockFile = (): (() => void) => {
-    const db = new DatabaseSync(file);
-    db.exec('BEGIN IMMEDIATE');
-    return () => db.close();
-  };
-
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'mqtt-sessions-'));
     file = join(folder, 'mqtt.db');
@@ -105,7 +102,7 @@ describe('what the embedded broker keeps on disk', function () {
         [admin, publish(command, { qos: 2, messageId: 8 }), 'pubrec'],
       ];
       for (const [client, packet, answer] of cases) {
-        const unlock = lockFile();
+        const unlock = thread.hold();
         client.send(packet);
         await ping(other);
         await ping(other);
@@ -245,7 +242,7 @@ describe('what the embedded broker keeps on disk', function () {
 
   it('lets a session expire whose connection ended before it was made', async () => {
     await start();
-    const unlock = lockFile();
+    const unlock = thread.hold();
     const client = rawClient(broker.port, 5);
     open.push(client);
     client.send({

@@ -19,7 +19,7 @@ export async function openSessionStorage(options: {
   maxBytes: number;
   onFailure: (error: unknown) => void;
   onCommit?: ((changes: number) => void) | undefined;
-  startThread?: StartThread;
+  startThread?: StartThread | undefined;
 }): Promise<SessionStorage> {
   const { file, maxBytes, onCommit, onFailure, startThread } = options;
   const url = workerUrl('session-writer.worker', import.meta.url);

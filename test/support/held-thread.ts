@@ -1,0 +1,32 @@
+import { Worker } from 'node:worker_threads';
+import type { StartThread } from '../../nodes/adapters/storage/worker-host.ts';
+
+/** A storage thread that can be made to wait, as a slow disk would. */
+export interface HeldThread {
+  startThread: StartThread;
+  /** From now on the thread gets nothing to do; the answer lets it work again. */
+  hold(): () => void;
+}
+
+export function heldThread(): HeldThread {
+  const waiting: (() => void)[] = [];
+  let held = false;
+  return {
+    startThread(url) {
+      const worker = new Worker(url);
+      const post = worker.postMessage.bind(worker);
+      worker.postMessage = (message: unknown) => {
+        if (held) waiting.push(() => post(message));
+        else post(message);
+      };
+      return worker;
+    },
+    hold() {
+      held = true;
+      return () => {
+        held = false;
+        for (const release of waiting.splice(0)) release();
+      };
+    },
+  };
+}
