@@ -6,14 +6,15 @@ import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
 const wholeFlow: Principal = { id: 'flow', role: 'llm_admin' };
 
 interface HubInfoDef extends HubNodeDef {
-  what: 'info' | 'health' | 'methods';
+  what: 'info' | 'health' | 'methods' | 'backup';
 }
 
-/** What the hub says of itself: `hub.info`, `hub.health`, `rpc.methods`. */
+/** What the hub says of itself, and a copy of it: `hub.info`, `hub.health`, `rpc.methods`, `hub.backup`. */
 export default function (RED: NodeAPI): void {
   registerOperation<HubInfoDef>(RED, 'llm-iot-hub-info', async (hub, message, { what }) => {
     if (what === 'methods')
       return { payload: hub.describeMethods(message.rpc ? message.rpc.principal : wholeFlow) };
+    if (what === 'backup') return { payload: await hub.backup() };
     return { payload: what === 'health' ? await hub.health() : await hub.info() };
   });
 }

@@ -9,6 +9,8 @@ export interface RecordStore {
   put(kind: RecordKind, id: string, record: object): Promise<void>;
   /** Removes one document; resolves once that is durable. A document that is not there is no error. */
   remove(kind: RecordKind, id: string): Promise<void>;
+  /** Copies all documents to a new file while the store goes on. @throws Error when there is such a file already */
+  backup(file: string): Promise<void>;
   /** Commits what is under way and closes. */
   close(): Promise<void>;
 }

@@ -37,6 +37,7 @@ import { serveDeviceMethods } from './device-methods.ts';
 import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
+import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
@@ -50,7 +51,7 @@ import type { HubSettings } from './settings.ts';
 import { systemClock, systemIds } from './system.ts';
 
 /** A running hub: what the config node owns, and all other nodes reach through it. */
-export interface Hub extends HubAlerts, HubInfo, HubStreams, HubTelemetry {
+export interface Hub extends HubAlerts, HubBackup, HubInfo, HubStreams, HubTelemetry {
   clock: Clock;
   events: Emitter<HubEvents>;
   devices: DeviceRegistry;
@@ -231,6 +232,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       deliveries,
       ledger,
       checkReadings: createReadingCheck({ registry: devices, clock, settings }),
+      ...createHubBackup({ records, store, clock, dataDir: settings.dataDir }),
       ...createHubAlerts({ alerts, mqtt, streams, clock }),
       ...createHubStreams({ streams, clock }),
       ...createHubTelemetry({ store, devices, deliveries }),

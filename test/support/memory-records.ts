@@ -25,6 +25,7 @@ export function createMemoryRecords(): MemoryRecords {
     if (failure) throw failure;
   };
   return {
+    backup: () => Promise.reject(new Error('memory has no file to copy')),
     all: async <T>(kind: RecordKind) => {
       await commit();
       return [...documents(kind).values()].map((text) => JSON.parse(text) as T);

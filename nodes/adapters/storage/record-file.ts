@@ -24,6 +24,8 @@ export interface RecordFile {
   all(kind: string): string[];
   /** All changes or none, in their order, in one commit. */
   commit(changes: readonly RecordChange[]): void;
+  /** Writes a copy to a new file. */
+  copyTo(path: string): void;
   close(): void;
 }
 
@@ -43,6 +45,9 @@ export function createRecordFile(path: string): RecordFile {
           else put.run(name, id, text);
         }
       }),
+    copyTo(path) {
+      db.prepare('VACUUM INTO ?').run(path);
+    },
     close,
   };
 }

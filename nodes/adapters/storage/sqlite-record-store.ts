@@ -63,6 +63,10 @@ export async function createSqliteRecordStore(options: {
     },
     put: (kind, id, record) => change({ kind, id, text: JSON.stringify(record) }),
     remove: (kind, id) => change({ kind, id }),
+    async backup(copy) {
+      await lastChange;
+      await worker.call('copy', copy);
+    },
     close: () => (closing ??= close()),
   };
 }

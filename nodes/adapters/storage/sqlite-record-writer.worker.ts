@@ -6,6 +6,7 @@ export type RecordOperations = {
   open: { request: string; answer: undefined };
   all: { request: string; answer: string[] };
   commit: { request: RecordChange[]; answer: undefined };
+  copy: { request: string; answer: undefined };
   close: { request: undefined; answer: undefined };
 };
 
@@ -23,6 +24,10 @@ serveCalls<RecordOperations>({
   all: (kind) => ({ value: file().all(kind) }),
   commit(changes) {
     file().commit(changes);
+    return { value: undefined };
+  },
+  copy(path) {
+    file().copyTo(path);
     return { value: undefined };
   },
   close() {

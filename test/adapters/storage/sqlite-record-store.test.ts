@@ -39,6 +39,19 @@ describe('createSqliteRecordStore', () => {
     await store.close();
   });
 
+  it('copies itself to a new file, with all that was put before, and overwrites none', async () => {
+    const store = await createSqliteRecordStore({ file: join(folder, 'hub.db') });
+    const copy = join(folder, 'copy.db');
+    void store.put('device', 'a', { n: 1 });
+    await store.backup(copy);
+    await assert.rejects(store.backup(copy), /copy\.db|exists/);
+    await store.put('device', 'b', { n: 2 });
+    await store.close();
+    const copied = await createSqliteRecordStore({ file: copy });
+    assert.deepEqual(await copied.all('device'), [{ n: 1 }]);
+    await copied.close();
+  });
+
   it('says clearly that a file is no database', async () => {
     const file = join(folder, 'hub.db');
     await writeFile(file, 'dear diary, '.repeat(100));
