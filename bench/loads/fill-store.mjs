@@ -12,7 +12,6 @@ const perCommit = 250_000;
 export async function run({ file, deviceIds, readings, start, stepMs }) {
   const { createTelemetryFile } =
     await import('../../dist/adapters/storage/sqlite/telemetry-file.js');
-  const { createPackedReadings } = await import('../../dist/adapters/storage/packing.js');
   const telemetry = createTelemetryFile(file);
   let { nextId } = telemetry.load();
   const begin = performance.now();
@@ -27,7 +26,7 @@ export async function run({ file, deviceIds, readings, start, stepMs }) {
     ];
     for (let first = 0; first < readings; first += perCommit) {
       const length = Math.min(perCommit, readings - first);
-      const packed = createPackedReadings(length);
+      const packed = columns(length);
       packed.series.fill(id);
       for (let i = 0; i < length; i++) {
         const at = first + i;
@@ -48,3 +47,12 @@ export async function run({ file, deviceIds, readings, start, stepMs }) {
   telemetry.close();
   return { rate };
 }
+
+/** Readings as the store packs them. @param {number} length */
+const columns = (length) => ({
+  series: new Uint32Array(length),
+  timestamp: new Float64Array(length),
+  number: new Float64Array(length),
+  quality: new Uint8Array(length),
+  text: [],
+});

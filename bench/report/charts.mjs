@@ -17,7 +17,7 @@ const originOf = ({ measured_at, machine }) =>
 
 /** @param {Record<string, any>} measured @returns {Chart | undefined} */
 function throughput(measured) {
-  const kinds = ['hub', 'stock nodes', 'bare aedes', 'bare node:sqlite'];
+  const kinds = ['hub', 'stock nodes (arrived)', 'bare aedes (nothing stored)'];
   const stock = measured.peers?.figures.outcomes.map((/** @type {any} */ one) => one.stock) ?? [];
   const acknowledged = [
     ['ingest-100', '100 × 32, QoS 1', stock[0]],
@@ -25,8 +25,8 @@ function throughput(measured) {
   ].flatMap(([scenario, name, other]) => {
     const figures = measured[scenario]?.figures;
     if (!figures) return [];
-    const { hub, bare, sqlite, target } = figures;
-    const values = [hub.rate, other?.arrivedRate, bare.rate, sqlite];
+    const { hub, bare, target } = figures;
+    const values = [hub.rate, other?.arrivedRate, bare.rate];
     return [{ name, target, bars: barsOf(kinds, values) }];
   });
   const others = [
@@ -97,7 +97,7 @@ function queries({ 'long-store': outcome }) {
   const groups = outcome.results
     .filter((/** @type {any} */ row) => row.figures)
     .map((/** @type {any} */ { measure, figures }) => ({
-      name: measure.replace(/^(24 hours|30 days|a year), /, (/** @type {string} */ all) => all),
+      name: measure,
       bars: barsOf(kinds, [figures.p50, figures.p99]),
     }));
   const title = `data.query among ${outcome.name}`;

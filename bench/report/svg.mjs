@@ -3,17 +3,18 @@
 const width = 820;
 const style = `
   .page { fill: #ffffff } .text { fill: #1f2328 } .quiet { fill: #59636e } .grid { stroke: #d1d9e0 }
-  .target { stroke: #cf222e } .target-text { fill: #cf222e }
+  .label { fill: #1f2328; stroke: #ffffff } .target { stroke: #cf222e } .target-text { fill: #cf222e }
   .c0 { fill: #0969da } .c1 { fill: #8250df } .c2 { fill: #bc4c00 } .c3 { fill: #818b98 }
   .l0 { stroke: #0969da } .l1 { stroke: #8250df } .l2 { stroke: #bc4c00 }
   @media (prefers-color-scheme: dark) {
     .page { fill: #0d1117 } .text { fill: #f0f6fc } .quiet { fill: #9198a1 } .grid { stroke: #3d444d }
-    .target { stroke: #ff7b72 } .target-text { fill: #ff7b72 }
+    .label { fill: #f0f6fc; stroke: #0d1117 } .target { stroke: #ff7b72 } .target-text { fill: #ff7b72 }
     .c0 { fill: #4493f8 } .c1 { fill: #ab7df8 } .c2 { fill: #f0883e } .c3 { fill: #656c76 }
     .l0 { stroke: #4493f8 } .l1 { stroke: #ab7df8 } .l2 { stroke: #f0883e }
   }
   text { font: 13px system-ui, sans-serif } .title { font-size: 16px; font-weight: 600 }
   .grid, .target { stroke-width: 1 } .target { stroke-dasharray: 5 3; stroke-width: 2 }
+  .label { stroke-width: 4; paint-order: stroke }
   .line { fill: none; stroke-width: 1.8; stroke-linejoin: round }`;
 
 /** @param {unknown} text */
@@ -60,7 +61,7 @@ function ticks(most) {
  */
 export function bars({ title, subtitle, unit, kinds, groups }) {
   const bar = 20;
-  const left = 150;
+  const left = 30 + Math.max(...groups.map(({ name }) => name.length)) * 7;
   const right = width - 110;
   const most = Math.max(
     ...groups.flatMap((group) => [group.target ?? 0, ...group.bars.map(({ value }) => value)]),
@@ -75,17 +76,21 @@ export function bars({ title, subtitle, unit, kinds, groups }) {
     const middle = y + (values.length * bar) / 2;
     content.push(write(left - 10, middle + 4, name, 'class="text" text-anchor="end"'));
     const begin = y;
+    /** @type {string[]} */
+    const labels = [];
     for (const { kind, value } of values) {
+      const wide = round(Math.max(1, x(value) - left));
       content.push(
-        `<rect class="c${kinds.indexOf(kind)}" x="${left}" y="${y + 2}" width="${round(Math.max(1, x(value) - left))}" height="${bar - 4}" rx="2"/>`,
-        write(x(value) + 6, y + bar - 6, short(value)),
+        `<rect class="c${kinds.indexOf(kind)}" x="${left}" y="${y + 2}" width="${wide}" height="${bar - 4}" rx="2"/>`,
       );
+      labels.push(write(x(value) + 6, y + bar - 6, short(value), 'class="label"'));
       y += bar;
     }
     if (target !== undefined)
       content.push(
         `<line class="target" x1="${round(x(target))}" x2="${round(x(target))}" y1="${begin - 3}" y2="${y + 3}"/>`,
       );
+    content.push(...labels);
     y += 22;
   }
   const grid = scale.flatMap((value) => [
