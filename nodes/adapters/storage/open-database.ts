@@ -21,6 +21,25 @@ const sqliteCorrupt = 11;
 const sqliteCantOpen = 14;
 const sqliteNotADatabase = 26;
 
+/** A file that is no SQLite database, or no longer a whole one. */
+export class DamagedDatabase extends Error {
+  override name = 'DamagedDatabase';
+}
+
+/** Whether an error says that a database is damaged: one of ours, or SQLite's own while the file is used. */
+export function isDamage(error: unknown): boolean {
+  if (error instanceof DamagedDatabase) return true;
+  const { errcode } = error as { errcode?: number };
+  const code = errcode === undefined ? undefined : errcode & 0xff;
+  return code === sqliteCorrupt || code === sqliteNotADatabase;
+}
+
+/** @throws DamagedDatabase when the file is not whole; reads all of it, so a large one takes its time */
+export function checkWhole(db: DatabaseSync, file: string): void {
+  const [found] = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {});
+  if (found !== 'ok') throw new DamagedDatabase(`${file} is damaged: ${String(found)}`);
+}
+
 /**
  * Opens or creates a database for writing: WAL, and a commit is on disk when it returns. No other process can open it
  * this way until it is closed or its process ends, however it ends.
@@ -105,7 +124,7 @@ function explained<T>(file: string, open: () => T): T {
     switch (errcode === undefined ? undefined : errcode & 0xff) {
       case sqliteCorrupt:
       case sqliteNotADatabase:
-        throw new Error(
+        throw new DamagedDatabase(
           `${file} is not an SQLite database or is damaged; move it away or name another file`,
         );
       case sqliteCantOpen:

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction, openForWriting } from '../open-database.ts';
+import { checkWhole, inTransaction, openForWriting } from '../open-database.ts';
+import { openOrQuarantine, type Opened } from '../quarantine.ts';
 import { unpackReadings, type PackedReadings } from '../packing.ts';
 import { createEntryTable, type EntryTable, type ScanRequest } from './spool-entries.ts';
 import { spoolFile } from './spool-schema.ts';
@@ -41,9 +42,27 @@ export interface SpoolFile {
   close(): void;
 }
 
-/** @throws Error that says what is wrong with the file */
-export function createSpoolFile(path: string, maxBytes: number): SpoolFile {
-  const { db, close } = openForWriting(path, spoolFile);
+/** Opens a spool and loads what is in it; a damaged one is put aside. @throws Error that says what is wrong with the file */
+export function openSpoolFile(
+  path: string,
+  maxBytes: number,
+  now: number,
+): Opened<{ file: SpoolFile; loaded: LoadedSpool }> {
+  const open = () => {
+    const { db, close } = openForWriting(path, spoolFile);
+    try {
+      checkWhole(db, path);
+      const file = createSpoolFile(db, close, maxBytes);
+      return { file, loaded: file.load() };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  };
+  return openOrQuarantine(path, spoolFile, open, now);
+}
+
+function createSpoolFile(db: DatabaseSync, close: () => void, maxBytes: number): SpoolFile {
   const entries = createEntryTable(db, maxBytes);
   const series = createSeriesTable(db);
   const refusals = createRefusals(db);

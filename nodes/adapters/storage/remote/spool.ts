@@ -46,26 +46,26 @@ export interface Spool {
   close(): Promise<void>;
 }
 
-/** @throws Error that says what is wrong with the file */
+/** `quarantined` is where a damaged file went. @throws Error that says what is wrong with the file */
 export async function openSpool(options: {
   file: string;
   maxBytes: number;
   clock: Clock;
   startThread?: StartThread;
-}): Promise<{ spool: Spool; loaded: LoadedSpool }> {
+}): Promise<{ spool: Spool; loaded: LoadedSpool; quarantined?: string }> {
   const { file, maxBytes, clock, startThread } = options;
   const worker = createWorkerHost<SpoolOperations>(
     workerUrl('spool.worker', import.meta.url),
     startThread,
   );
-  let loaded: LoadedSpool;
+  let answer: SpoolOperations['open']['answer'];
   try {
-    loaded = await worker.call('open', { file, maxBytes });
+    answer = await worker.call('open', { file, maxBytes, now: clock.now() });
   } catch (error) {
     await worker.stop();
     throw error;
   }
-  let { level, changes } = loaded;
+  let { level, changes } = answer.loaded;
   let appending = 0;
 
   const put = async (work: () => Promise<SpoolLevel>): Promise<void> => {
@@ -124,5 +124,5 @@ export async function openSpool(options: {
       }
     },
   };
-  return { spool, loaded };
+  return { spool, ...answer };
 }

@@ -1,7 +1,7 @@
 import { transferOfReadings, type PackedReadings } from '../packing.ts';
 import { serveCalls } from '../worker-port.ts';
 import type { ScanRequest } from './spool-entries.ts';
-import { createSpoolFile, type SpoolFile } from './spool-file.ts';
+import { openSpoolFile, type SpoolFile } from './spool-file.ts';
 import type {
   LoadedSpool,
   RefusedReading,
@@ -14,7 +14,10 @@ import type {
 
 // A type and not an interface, because only that fits an index signature.
 export type SpoolOperations = {
-  open: { request: { file: string; maxBytes: number }; answer: LoadedSpool };
+  open: {
+    request: { file: string; maxBytes: number; now: number };
+    answer: { loaded: LoadedSpool; quarantined?: string };
+  };
   append: {
     request: { series: SpooledSeries[]; batches: PackedReadings[]; at: number };
     answer: SpoolLevel;
@@ -42,9 +45,10 @@ const file = (): SpoolFile => {
 };
 
 serveCalls<SpoolOperations>({
-  open({ file: path, maxBytes }) {
-    opened = createSpoolFile(path, maxBytes);
-    return { value: opened.load() };
+  open({ file: path, maxBytes, now }) {
+    const { opened: spool, ...aside } = openSpoolFile(path, maxBytes, now);
+    opened = spool.file;
+    return { value: { loaded: spool.loaded, ...aside } };
   },
   append({ series, batches, at }) {
     file().append(series, batches, at);

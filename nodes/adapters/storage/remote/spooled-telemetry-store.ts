@@ -81,10 +81,14 @@ export async function createSpooledTelemetryStore(
 ): Promise<TelemetryStore> {
   const { remote, file, maxBytes, clock, log, startThread, ...rest } = options;
   const tuning = { ...usualTuning, ...rest };
-  const { spool, loaded } = await openSpool({
+  const { spool, loaded, quarantined } = await openSpool({
     ...{ file, maxBytes, clock },
     ...(startThread && { startThread }),
   });
+  if (quarantined !== undefined)
+    log?.error(
+      `${file} was damaged; what waited in it for ${remote.name()} is in ${quarantined} now, a new file was begun`,
+    );
   const registry = createSeriesRegistry(loaded);
   const { index } = registry;
   let problem: string | undefined;
@@ -186,9 +190,10 @@ export async function createSpooledTelemetryStore(
         }
       const state = spoolState();
       const detail = describeLink(remote.name(), link, state);
+      const damage = quarantined && `a damaged spool was put aside: ${quarantined}`;
       return {
         ok: link.connected && failure === undefined,
-        detail: failure === undefined ? detail : `${detail}; ${failure}`,
+        detail: [detail, failure, damage].filter((part) => part !== undefined).join('; '),
         readings: stored + state.readings,
         series: index.size(),
         spool: state,
