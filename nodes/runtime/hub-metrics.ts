@@ -103,6 +103,7 @@ export function createHubMetrics(deps: {
       counter('mqtt_received', 'MQTT messages received', only(broker.received)),
       counter('mqtt_published', 'MQTT messages published', only(broker.published)),
       counter('mqtt_refused', 'MQTT connections and messages refused', only(broker.refused)),
+      counter('mqtt_dropped', 'MQTT messages clients did not get', by('cause', broker.dropped)),
     ];
   };
 }
