@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { startHttpServer, type HttpAnswer, type HttpRequest } from '../http-exchange.ts';
-import { parseLine } from '../line-protocol-parser.ts';
+import { parseLine, type ParsedPoint } from '../line-protocol-parser.ts';
 import { startFlightService, type Answer, type Ticket } from './flight-service.ts';
 import type { ColumnType } from './sql-plan.ts';
 import { createCatalog, type Catalog } from './tables.ts';
@@ -98,30 +98,37 @@ export async function startInflux3Server(version = '3.11.2', port = 0): Promise<
       return { status: 400, body: 'this server wants accept_partial=true' };
     if (!mayUse(rights, database)) return { status: 403, body: 'access denied' };
     if (body === '') return { status: 400, body: 'no lines were provided' };
-    const refused: object[] = [];
-    for (const [index, line] of body.split('\n').entries()) {
-      const reason = storeLine(database, line, unit);
-      if (reason === undefined) continue;
-      refused.push({
-        original_line: line.slice(0, 20),
+    const lines = body.split('\n');
+    const reasons = storeLines(database, lines, unit);
+    const refused = [...reasons]
+      .sort(([a], [b]) => a - b)
+      .map(([index, reason]) => ({
+        original_line: lines[index]!.slice(0, 20),
         line_number: index + 1,
         error_message: reason,
-      });
-    }
+      }));
     if (refused.length === 0) return { status: 204 };
     return {
       status: 400,
       body: { error: 'partial write of line protocol occurred', data: refused },
     };
   };
-  const storeLine = (database: string, line: string, unit: bigint): string | undefined => {
-    try {
-      const point = parseLine(line);
-      if (point.timestamp === undefined) return 'this server stamps no points';
-      return catalog.write(database, [point], unit).get(0);
-    } catch (error) {
-      return (error as Error).message;
-    }
+  const storeLines = (database: string, lines: string[], unit: bigint): Map<number, string> => {
+    const reasons = new Map<number, string>();
+    const points: ParsedPoint[] = [];
+    const positions: number[] = [];
+    for (const [index, line] of lines.entries())
+      try {
+        const point = parseLine(line);
+        if (point.timestamp === undefined) throw new Error('this server stamps no points');
+        positions.push(index);
+        points.push(point);
+      } catch (error) {
+        reasons.set(index, (error as Error).message);
+      }
+    for (const [index, reason] of catalog.write(database, points, unit))
+      reasons.set(positions[index]!, reason);
+    return reasons;
   };
 
   const answerRequest = (request: HttpRequest): HttpAnswer | undefined => {

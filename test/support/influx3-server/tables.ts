@@ -139,12 +139,17 @@ export function createCatalog(fileLimit: () => number): Catalog {
     makeTable,
     write(database, points, nanosecondsPerUnit) {
       const refused = new Map<number, string>();
+      const seen = new Set<string>();
       for (const [index, point] of points.entries()) {
         const { measurement } = point;
         if (!tablesOf(database).has(measurement)) makeTable(database, measurement, new Map());
         const refusal = refusalOf(tablesOf(database).get(measurement)!, point);
+        const { tags, timestamp } = point;
+        const key = JSON.stringify([measurement, [...tags].sort(), String(timestamp)]);
         if (refusal !== undefined) refused.set(index, refusal);
-        else store(database, point, point.timestamp! * nanosecondsPerUnit);
+        // Which of two rows with one key in one request is kept, nobody promises.
+        else if (seen.size < seen.add(key).size)
+          store(database, point, timestamp! * nanosecondsPerUnit);
       }
       return refused;
     },

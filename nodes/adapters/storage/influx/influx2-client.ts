@@ -21,30 +21,30 @@ export function createInflux2Client(
   server: HttpServer,
   { organization, bucket, token }: { organization: string; bucket: string; token: string },
 ): Influx2Client {
-  const { url } = server;
+  const { url, timeoutMs } = server;
   let loading: Promise<Influx2Library> | undefined;
   const library = (): Promise<Influx2Library> =>
     (loading ??= import('@influxdata/influxdb-client'));
 
   /** For one request, because only a signal limits all of its time: the library's limit is between two bytes. */
-  const connect = async (timeout = server.timeoutMs): Promise<InfluxDB> => {
+  const connect = async (timeout: number): Promise<InfluxDB> => {
     const { InfluxDB } = await library();
     const signal = requestSignal({ ...server, timeoutMs: timeout });
     return new InfluxDB({ url, token, timeout, transportOptions: { signal } });
   };
-  const failure = (error: unknown): Error => {
+  const failure = (error: unknown, limitMs: number): Error => {
     const { statusCode, body, message } = error as Error & { statusCode?: number; body?: string };
-    return failureOf(
-      statusCode === undefined ? error : new Refusal(statusCode, body ?? message),
-      server,
-    );
+    return failureOf(statusCode === undefined ? error : new Refusal(statusCode, body ?? message), {
+      ...server,
+      timeoutMs: limitMs,
+    });
   };
 
   return {
     library,
     async write(lines) {
       try {
-        const api = (await connect()).getWriteApi(organization, bucket, 'ms', {
+        const api = (await connect(timeoutMs)).getWriteApi(organization, bucket, 'ms', {
           // Nothing may be sent before `flush`, which alone tells what became of it.
           batchSize: lines.length + 1,
           maxBatchBytes: Infinity,
@@ -56,10 +56,10 @@ export function createInflux2Client(
         api.writeRecords([...lines]);
         await api.flush();
       } catch (error) {
-        throw failure(error);
+        throw failure(error, timeoutMs);
       }
     },
-    async *query(flux, limitMs) {
+    async *query(flux, limitMs = timeoutMs) {
       try {
         const { InfluxDB } = await library();
         const { transport } = await connect(limitMs);
@@ -76,7 +76,7 @@ export function createInflux2Client(
           yield row;
         }
       } catch (error) {
-        throw failure(error);
+        throw failure(error, limitMs);
       }
     },
   };

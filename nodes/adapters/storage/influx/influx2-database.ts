@@ -24,9 +24,12 @@ export interface Influx2Settings {
   organization: string;
   bucket: string;
   token: string;
-  /** For each request, from its first to its last byte. */
+  /** For each request, from its first to its last byte; ten times that for what goes through all of the bucket. */
   timeoutMs: number;
 }
+
+/** How many times longer than other requests those may take that go through all of a bucket. */
+const patience = 10;
 
 type TimeRange = Pick<Segment, 'start' | 'end'>;
 type Limited<Range> = Range & { limit: number };
@@ -58,7 +61,8 @@ export function createInflux2Database(settings: Influx2Settings): RemoteDatabase
   const deletePoints = async (tag: string, value: string, end: number): Promise<void> => {
     const query = new URLSearchParams({ org: organization, bucket });
     const quoted = storedTag(value).replaceAll('"', '\\"');
-    await request(server, 'POST', `/api/v2/delete?${query}`, {
+    const patient = { ...server, timeoutMs: timeoutMs * patience };
+    await request(patient, 'POST', `/api/v2/delete?${query}`, {
       authorization: place.authorization,
       body: {
         start: new Date(earliestTime).toISOString(),
@@ -74,7 +78,7 @@ export function createInflux2Database(settings: Influx2Settings): RemoteDatabase
     open: explained(async () => {
       version = (await versionOf(server)) ?? version;
       await ensureBucket(server, place);
-      const series = await gatherSeries(ask((queries) => queries.newest()));
+      const series = await gatherSeries(ask((queries) => queries.newest(), timeoutMs * patience));
       for (const { measurement_type } of series) types.add(measurement_type);
       return series;
     }),

@@ -32,9 +32,12 @@ export interface Influx3Settings {
   database: string;
   /** Empty for a server without authentication. */
   token: string;
-  /** For each request, from its first to its last byte. */
+  /** For each request, from its first to its last byte; ten times that for what goes through all of the table. */
   timeoutMs: number;
 }
+
+/** How many times longer than other questions the one may take that goes through all of a table. */
+const patience = 10;
 
 type Limited<Range> = Range & { limit: number };
 
@@ -66,9 +69,10 @@ export function createInflux3Database(settings: Influx3Settings): RemoteDatabase
     query: SqlQuery,
     most: number,
     read: (row: SqlRow) => T,
+    limitMs = timeoutMs,
   ): Promise<T[]> => {
     const found: T[] = [];
-    for await (const row of client.query(query)) {
+    for await (const row of client.query(query, limitMs)) {
       found.push(read(row));
       if (found.length >= most) break;
     }
@@ -94,7 +98,7 @@ export function createInflux3Database(settings: Influx3Settings): RemoteDatabase
       product = (await productOf(server, place)) ?? product;
       await ensureTable(server, place);
       const rows = await inParts(everything, inTheMiddle, Infinity, (range) =>
-        gather(newestRows(range), Infinity, (row) => row),
+        gather(newestRows(range), Infinity, (row) => row, timeoutMs * patience),
       );
       const series = readNewest(rows, forgotten);
       for (const { device_id } of series) devices.add(device_id);
