@@ -66,15 +66,19 @@ export function describeLost({ lost }) {
   return causes.map(([cause, count]) => `${count.toLocaleString('en')} ${cause}`).join(', ');
 }
 
-/** Counts in the file itself, not by what the hub says; it must not be running. @param {string} dataDir */
-export function countReadings(dataDir) {
-  const db = new DatabaseSync(join(dataDir, 'telemetry.db'));
-  const query = `SELECT (SELECT count(*) FROM readings) + (
-    SELECT count(*) FROM (SELECT DISTINCT series, timestamp FROM hot) AS new WHERE NOT EXISTS (
-      SELECT 1 FROM readings WHERE series = new.series AND timestamp = new.timestamp)) AS readings`;
-  const readings = db.prepare(query).get()?.readings;
+/**
+ * Counts in the file itself, not by what the hub says. The part of the store that writes the file brings what is in it
+ * to its place first, as it does whenever a hub starts.
+ * @param {string} dataDir of a hub that does not run any more
+ */
+export async function countReadings(dataDir) {
+  const { createTelemetryFile } = await import('../dist/adapters/storage/sqlite/telemetry-file.js');
+  const file = join(dataDir, 'telemetry.db');
+  createTelemetryFile(file).close();
+  const db = new DatabaseSync(file, { readOnly: true });
+  const row = db.prepare('SELECT count(*) AS readings FROM readings').get();
   db.close();
-  return Number(readings);
+  return Number(row?.readings);
 }
 
 /**

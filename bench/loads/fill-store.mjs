@@ -13,7 +13,7 @@ export async function run({ file, deviceIds, readings, start, stepMs }) {
   const { createTelemetryFile } =
     await import('../../dist/adapters/storage/sqlite/telemetry-file.js');
   const telemetry = createTelemetryFile(file);
-  let { nextId } = telemetry.load();
+  let { nextId } = telemetry.loaded;
   const begin = performance.now();
   let written = 0;
   for (const device_id of deviceIds) {
@@ -37,11 +37,12 @@ export async function run({ file, deviceIds, readings, start, stepMs }) {
           Math.round((20 + 5 * Math.sin((hour * Math.PI) / 12)) * 10 + (at % 7)) / 10;
       }
       telemetry.commit({ series, readings: packed });
-      telemetry.move();
+      while (telemetry.move(perCommit));
       series = [];
       written += length;
       tellProgress({ written });
     }
+    while (telemetry.rollUp(1_000));
   }
   const rate = (written * 1000) / (performance.now() - begin);
   telemetry.close();

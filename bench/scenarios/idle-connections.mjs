@@ -59,7 +59,7 @@ export async function run({ quick, log }) {
         const end = usage(hub.pid);
         const account = await settledAccount(hub, 'mqtt', outcome.sent);
         await hub.kill();
-        assertSame('acknowledged messages in the file', outcome.sent, countReadings(dataDir));
+        assertSame('acknowledged messages in the file', outcome.sent, await countReadings(dataDir));
         const kib = (after.rss - before.rss) / 1024 / connections;
         return {
           name: `Idle connections, ${count(connections)} in one process`,

@@ -76,7 +76,11 @@ export const run = ({ quick, log }) => {
     const account = await settledAccount(hub, 'mqtt', sent);
     const http = await settledAccount(hub, 'http', historyOf(size));
     await hub.kill();
-    assertSame('readings in the file', account.stored + http.stored, countReadings(hub.dataDir));
+    assertSame(
+      'readings in the file',
+      account.stored + http.stored,
+      await countReadings(hub.dataDir),
+    );
     assertSame('acknowledged readings in the ledger', sent, account.stored);
     return {
       name: `Paced, ${count(size.rate)} messages a second of ${count(size.devices)} devices for ${duration(size.runMs)}`,

@@ -60,7 +60,7 @@ export const intoHub = ({ devices: number, transport, load, settled }) =>
     const series = watch.stop();
     await settled?.(outcome);
     await hub.kill();
-    const stored = countReadings(hub.dataDir);
+    const stored = await countReadings(hub.dataDir);
     assertSame('readings in the file', account.stored, stored);
     return {
       ...outcome,
