@@ -61,6 +61,8 @@ export function remoteDatabaseContract(
           { timestamp: 3, value: 30, count: 1 },
         ],
       );
+      assert.equal((await valuesOf(reading(0, 0))).length, 5);
+      assert.deepEqual(await valuesOf(reading(0, 0, { sensor_id: 's' })), [[3, 1]]);
       assert.deepEqual(await valuesOf(reading(0, 0), { start: 5, end: 5 }), []);
       assert.deepEqual(await valuesOf(reading(0, 0, { device_id: 'nobody' })), []);
     });
