@@ -1,3 +1,6 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   createInflux1Database,
@@ -9,6 +12,7 @@ import { remoteDatabaseContract } from '../../contract/remote-database.ts';
 import { telemetryStoreContract } from '../../contract/telemetry-store.ts';
 import { startInfluxd, type Influxd } from '../../support/influxd.ts';
 import { spawnDurableWriter } from '../../support/spawn-durable-writer.ts';
+import { until } from '../../support/until.ts';
 
 describe('InfluxDB 1', function () {
   this.timeout(30_000);
@@ -38,5 +42,46 @@ describe('InfluxDB 1', function () {
         clock: systemClock,
       }),
     spawnWriter: (folder) => spawnDurableWriter('influx1', folder, JSON.stringify(settings())),
+  });
+
+  it('gets all that was acknowledged while it was away, in the order it came', async function () {
+    const folder = await mkdtemp(join(tmpdir(), 'influx1-'));
+    const own = await startInfluxd(this);
+    const store = await createSpooledTelemetryStore({
+      remote: createInflux1Database({ ...settings(), url: own.url }),
+      ...{ file: join(folder, 'spool.db'), maxBytes: 1e8, clock: systemClock },
+      ...{ firstRetryMs: 20, lastRetryMs: 200 },
+    });
+    try {
+      const write = async (from: number, value: number): Promise<void> => {
+        for (let i = from; i < from + 2_000; i += 100) {
+          const result = await store.write(
+            Array.from({ length: 100 }, (_, at) => ({
+              ...{ device_id: 'd', measurement_type: 't', timestamp: i + at, value },
+            })),
+          );
+          assert.deepEqual(result, { stored: 100, rejected: [] });
+        }
+      };
+      await write(0, 1);
+      await own.kill();
+      await write(1_000, 2);
+      await write(2_000, 3);
+      const away = await store.health();
+      assert.equal(away.ok, false);
+      assert.equal(away.spool?.readings, 4_000);
+      await own.restart();
+      await until('it is all there', async () => (await store.health()).spool?.readings === 0);
+      const question = { device_ids: ['d'], start: 0, end: 10_000, limit: 10_000 };
+      const [series] = (await store.query(question)).series;
+      assert.deepEqual(
+        series?.points.map(({ value }) => value),
+        Array.from({ length: 4_000 }, (_, i) => (i < 1_000 ? 1 : i < 2_000 ? 2 : 3)),
+      );
+    } finally {
+      await store.close();
+      await own.stop();
+      await rm(folder, { recursive: true });
+    }
   });
 });
