@@ -358,6 +358,18 @@ describe('createSpooledTelemetryStore', () => {
     assert.equal(remote.size(), acknowledged + 1_000);
   });
 
+  it('takes all of a call or nothing of it when only a part has room', async () => {
+    const store = await open({ maxBytes: 150_000 });
+    goAway();
+    await assert.rejects(store.write(readings(0, 10_000)), { code: -32006 });
+    const { readings: stored, series, spool } = await store.health();
+    assert.deepEqual([stored, series, spool?.readings, spool?.bytes], [0, 0, 0, 0]);
+    await store.write(readings(0, 5_000));
+    comeBack();
+    await drained(store);
+    assert.equal(remote.size(), 5_000);
+  });
+
   it('acknowledges from the spool what the database takes too long for, and lets nothing overtake it', async () => {
     const store = await open({ slowMs: 20 });
     let release = (): void => undefined;
@@ -372,6 +384,9 @@ describe('createSpooledTelemetryStore', () => {
     release();
     await drained(store);
     assert.deepEqual(remote.rows(), [['d//n', 1, 'new']]);
+    // What was slow once is not taken for slow for ever.
+    await store.write([reading(2, 'straight')]);
+    assert.equal(remote.size(), 2);
   });
 
   it('delivers again what was done when its answer was lost', async () => {
