@@ -7,6 +7,7 @@ import {
   type Influx1Settings,
 } from '../../../nodes/adapters/storage/influx/influx1-database.ts';
 import { createSpooledTelemetryStore } from '../../../nodes/adapters/storage/remote/spooled-telemetry-store.ts';
+import type { TelemetryStore } from '../../../nodes/core/telemetry/ports.ts';
 import { systemClock } from '../../../nodes/runtime/system.ts';
 import { remoteDatabaseContract } from '../../contract/remote-database.ts';
 import { telemetryStoreContract } from '../../contract/telemetry-store.ts';
@@ -47,15 +48,16 @@ describe('InfluxDB 1', function () {
   it('gets all that was acknowledged while it was away, in the order it came', async function () {
     const folder = await mkdtemp(join(tmpdir(), 'influx1-'));
     const own = await startInfluxd(this);
-    const store = await createSpooledTelemetryStore({
-      remote: createInflux1Database({ ...settings(), url: own.url }),
-      ...{ file: join(folder, 'spool.db'), maxBytes: 1e8, clock: systemClock },
-      ...{ firstRetryMs: 20, lastRetryMs: 200 },
-    });
+    let store: TelemetryStore | undefined;
     try {
+      const opened = (store = await createSpooledTelemetryStore({
+        remote: createInflux1Database({ ...settings(), url: own.url }),
+        ...{ file: join(folder, 'spool.db'), maxBytes: 1e8, clock: systemClock },
+        ...{ firstRetryMs: 20, lastRetryMs: 200 },
+      }));
       const write = async (from: number, value: number): Promise<void> => {
         for (let i = from; i < from + 2_000; i += 100) {
-          const result = await store.write(
+          const result = await opened.write(
             Array.from({ length: 100 }, (_, at) => ({
               ...{ device_id: 'd', measurement_type: 't', timestamp: i + at, value },
             })),
@@ -67,19 +69,19 @@ describe('InfluxDB 1', function () {
       await own.kill();
       await write(1_000, 2);
       await write(2_000, 3);
-      const away = await store.health();
+      const away = await opened.health();
       assert.equal(away.ok, false);
       assert.equal(away.spool?.readings, 4_000);
       await own.restart();
-      await until('it is all there', async () => (await store.health()).spool?.readings === 0);
+      await until('it is all there', async () => (await opened.health()).spool?.readings === 0);
       const question = { device_ids: ['d'], start: 0, end: 10_000, limit: 10_000 };
-      const [series] = (await store.query(question)).series;
+      const [series] = (await opened.query(question)).series;
       assert.deepEqual(
         series?.points.map(({ value }) => value),
         Array.from({ length: 4_000 }, (_, i) => (i < 1_000 ? 1 : i < 2_000 ? 2 : 3)),
       );
     } finally {
-      await store.close();
+      await store?.close();
       await own.stop();
       await rm(folder, { recursive: true });
     }
