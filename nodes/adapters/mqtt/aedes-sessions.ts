@@ -2,7 +2,7 @@ import type { Client, PublishPacket } from 'aedes';
 import type { Log } from '../../core/log.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { openSessionStorage } from '../storage/mqtt-sessions/session-storage.ts';
-import type { StoredSessions } from '../storage/mqtt-sessions/session-writer.worker.ts';
+import type { StoredSessions } from '../storage/mqtt-sessions/session-file.ts';
 import type { StartThread } from '../storage/worker-host.ts';
 import { noStorage, type WriteBehind } from '../storage/mqtt-sessions/write-behind.ts';
 import type { Audience } from './audience.ts';
@@ -156,13 +156,16 @@ async function openStorage(
   log: Log,
 ): Promise<{ stored?: StoredSessions; changes: WriteBehind }> {
   if (!file) return { changes: noStorage };
+  const { path, onCommit, startThread } = file;
   const warn = createThrottledWarn(log, 1);
-  return openSessionStorage({
-    file: file.path,
-    maxBytes: limits.maxSessionFileBytes,
-    onCommit: file.onCommit,
-    startThread: file.startThread,
-    onFailure: (error) =>
-      warn(`MQTT sessions cannot be written to ${file.path}: ${(error as Error).message}`),
+  const storage = await openSessionStorage({
+    ...{ file: path, maxBytes: limits.maxSessionFileBytes, onCommit, startThread },
+    onFailure: (error) => warn(`MQTT sessions cannot be written to ${path}: ${String(error)}`),
   });
+  if (storage.quarantined !== undefined) {
+    log.error(
+      `${path} was damaged and is ${storage.quarantined} now; MQTT sessions, retained messages and wills begin anew`,
+    );
+  }
+  return storage;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -218,6 +218,40 @@ describe('what the embedded broker keeps on disk', function () {
     assert.equal((await back.next('publish')).payload.toString(), 'do it');
     await restart();
     assert.deepEqual(broker.log, []);
+  });
+
+  for (const [damage, spoil] of [
+    ['cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+    ['overwritten in the middle', (bytes: Buffer) => bytes.fill(0x5a, 4096, 4096 * 6)],
+    ['full of zeros', (bytes: Buffer) => bytes.fill(0)],
+  ] as const) {
+    it(`puts a file aside that is ${damage}, says so, and goes on with a new one`, async () => {
+      await start();
+      const client = await connect('mcu-1', 'c', { kept: true });
+      await subscribe(client, command, 1);
+      await broker.link.publish('llm-iot/alerts/warning', 'beware', { qos: 1, retain: true });
+      await broker.link.close();
+      await writeFile(file, spoil(await readFile(file)));
+      await start();
+      const told = broker.log.find((line) => line.includes('was damaged'));
+      const [, aside = ''] = /damaged and is (\S+) now/.exec(told ?? '') ?? [];
+      await access(aside);
+      const back = await connect('mcu-1', 'c', { kept: true });
+      await subscribe(back, command, 1);
+      await restart();
+      assert.deepEqual(broker.log, []);
+      await broker.link.publish(command, 'do it', { qos: 1 });
+      const last = await connect('mcu-1', 'c', { kept: true });
+      assert.equal((await last.next('publish')).payload.toString(), 'do it');
+    });
+  }
+
+  it('leaves a file alone that is not its own', async () => {
+    await writeFile(file, 'dear diary, '.repeat(100));
+    await assert.rejects(start(), /mqtt\.db is not an SQLite database/);
+    assert.match(await readFile(file, 'utf8'), /^dear diary/);
+    await rm(file);
+    await start();
   });
 
   it('ends the sessions of a revoked key on disk as well', async () => {

@@ -5,7 +5,7 @@ import {
   type SessionTable,
 } from '../../storage/mqtt-sessions/session-rows.ts';
 import type { WriteBehind } from '../../storage/mqtt-sessions/write-behind.ts';
-import type { StoredSessions } from '../../storage/mqtt-sessions/session-writer.worker.ts';
+import type { StoredSessions } from '../../storage/mqtt-sessions/session-file.ts';
 import type { Audience } from '../audience.ts';
 import type { BrokerLimits } from '../limits.ts';
 import { createKeptSubscriptions, type KeptSubscriptions } from './kept-subscriptions.ts';

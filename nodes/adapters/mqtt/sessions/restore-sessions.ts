@@ -1,6 +1,6 @@
 import type { Principal } from '../../../core/security/types.ts';
 import type { SessionRows } from '../../storage/mqtt-sessions/session-rows.ts';
-import type { StoredSessions } from '../../storage/mqtt-sessions/session-writer.worker.ts';
+import type { StoredSessions } from '../../storage/mqtt-sessions/session-file.ts';
 import type { WriteBehind } from '../../storage/mqtt-sessions/write-behind.ts';
 import type { KeptState } from './kept-state.ts';
 import type { LeftWill } from './left-wills.ts';

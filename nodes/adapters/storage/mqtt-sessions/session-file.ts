@@ -1,5 +1,6 @@
-import type { SQLInputValue, StatementSync } from 'node:sqlite';
-import { inTransaction, openForWriting } from '../open-database.ts';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { checkWhole, inTransaction, openForWriting } from '../open-database.ts';
+import { openOrQuarantine, type Opened } from '../quarantine.ts';
 import {
   sessionFile,
   tableShapes,
@@ -8,20 +9,42 @@ import {
   type SessionTable,
 } from './session-rows.ts';
 
+/** All that a file holds. */
+export type StoredSessions = { [Table in SessionTable]: SessionRows[Table][] };
+
 /** The database of the MQTT sessions, as the worker uses it. */
 export interface SessionFile {
-  all<Table extends SessionTable>(table: Table): SessionRows[Table][];
+  load(): StoredSessions;
   /** All changes or none, in one commit; on disk when this returns. */
   commit(changes: readonly SessionChange[]): void;
   close(): void;
 }
 
 /**
+ * Opens a file and loads what is in it; a damaged one is put aside, and a new one begun.
  * @param maxBytes what the file may grow to; a commit that needs more fails
  * @throws Error that says what is wrong with the file
  */
-export function createSessionFile(path: string, maxBytes: number): SessionFile {
-  const { db, close } = openForWriting(path, sessionFile);
+export function openSessionFile(
+  path: string,
+  maxBytes: number,
+  now: number,
+): Opened<{ file: SessionFile; stored: StoredSessions }> {
+  const open = () => {
+    const { db, close } = openForWriting(path, sessionFile);
+    try {
+      checkWhole(db, path);
+      const file = createSessionFile(db, close, maxBytes);
+      return { file, stored: file.load() };
+    } catch (error) {
+      close();
+      throw error;
+    }
+  };
+  return openOrQuarantine(path, sessionFile, open, now);
+}
+
+function createSessionFile(db: DatabaseSync, close: () => void, maxBytes: number): SessionFile {
   const pageSize = Number(db.prepare('PRAGMA page_size').get()?.['page_size']);
   db.exec(`PRAGMA max_page_count = ${Math.ceil(maxBytes / pageSize)}`);
 
@@ -35,7 +58,13 @@ export function createSessionFile(path: string, maxBytes: number): SessionFile {
   };
 
   return {
-    all: (table) => prepare(`SELECT * FROM ${table}`).all() as never,
+    load() {
+      const tables = Object.keys(tableShapes).map((table) => [
+        table,
+        db.prepare(`SELECT * FROM ${table}`).all(),
+      ]);
+      return Object.fromEntries(tables) as StoredSessions;
+    },
     commit: (changes) =>
       inTransaction(db, () => {
         for (const change of changes) {

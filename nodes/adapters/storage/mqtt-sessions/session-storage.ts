@@ -1,10 +1,13 @@
 import { createWorkerHost, workerUrl, type StartThread } from '../worker-host.ts';
-import type { SessionOperations, StoredSessions } from './session-writer.worker.ts';
+import type { StoredSessions } from './session-file.ts';
+import type { SessionOperations } from './session-writer.worker.ts';
 import { createWriteBehind, type WriteBehind } from './write-behind.ts';
 
 /** The sessions on disk: what was there when the file was opened, and what changes. */
 export interface SessionStorage {
   stored: StoredSessions;
+  /** Where the file went, as it was damaged; a new one was begun. */
+  quarantined?: string;
   changes: WriteBehind;
 }
 
@@ -24,9 +27,9 @@ export async function openSessionStorage(options: {
   const { file, maxBytes, onCommit, onFailure, startThread } = options;
   const url = workerUrl('session-writer.worker', import.meta.url);
   const worker = createWorkerHost<SessionOperations>(url, startThread);
-  let stored: StoredSessions;
+  let opened: SessionOperations['open']['answer'];
   try {
-    stored = await worker.call('open', { file, maxBytes });
+    opened = await worker.call('open', { file, maxBytes });
   } catch (error) {
     await worker.stop();
     throw error;
@@ -40,7 +43,7 @@ export async function openSessionStorage(options: {
   });
 
   return {
-    stored,
+    ...opened,
     changes: {
       ...changes,
       async close() {

@@ -1,13 +1,14 @@
 import { serveCalls } from '../worker-port.ts';
-import { createSessionFile, type SessionFile } from './session-file.ts';
-import { tableShapes, type SessionChange, type SessionRows } from './session-rows.ts';
-
-/** All that a file holds. */
-export type StoredSessions = { [Table in keyof SessionRows]: SessionRows[Table][] };
+import { openSessionFile, type SessionFile, type StoredSessions } from './session-file.ts';
+import type { SessionChange } from './session-rows.ts';
 
 // A type and not an interface, because only that fits an index signature.
 export type SessionOperations = {
-  open: { request: { file: string; maxBytes: number }; answer: StoredSessions };
+  /** `quarantined` is where a damaged file went. */
+  open: {
+    request: { file: string; maxBytes: number };
+    answer: { stored: StoredSessions; quarantined?: string };
+  };
   commit: { request: SessionChange[]; answer: undefined };
   close: { request: undefined; answer: undefined };
 };
@@ -16,14 +17,9 @@ let opened: SessionFile | undefined;
 
 serveCalls<SessionOperations>({
   open({ file, maxBytes }) {
-    const sessions = createSessionFile(file, maxBytes);
-    opened = sessions;
-    const tables = Object.keys(tableShapes) as (keyof SessionRows)[];
-    return {
-      value: Object.fromEntries(
-        tables.map((table) => [table, sessions.all(table)]),
-      ) as StoredSessions,
-    };
+    const { opened: one, ...rest } = openSessionFile(file, maxBytes, Date.now());
+    opened = one.file;
+    return { value: { stored: one.stored, ...rest } };
   },
   commit(changes) {
     if (!opened) throw new Error('the file is not open');
