@@ -2,6 +2,9 @@ import type { Clock } from '../../../core/clock.ts';
 import type { SeriesRegistry } from './series-registry.ts';
 import type { Spool } from './spool.ts';
 
+/** Series that are handed to the other thread at once, which holds up this one. */
+const savedAtOnce = 1_000;
+
 /** Brings the index of series in the spool file up to date from time to time. */
 export interface Saving {
   /** Does so for the last time. */
@@ -21,10 +24,14 @@ export function createSaving(options: {
   let cancel = (): void => undefined;
 
   const save = async (): Promise<void> => {
-    const series = registry.unsaved();
-    if (series.length === 0 || spool.failure()) return;
-    await spool.save(series);
-    registry.kept(series);
+    const ids = registry.unsaved();
+    const indexedTo = spool.level().newest;
+    for (let from = 0; from < ids.length && !spool.failure(); from += savedAtOnce) {
+      const series = registry.rows(ids.slice(from, from + savedAtOnce));
+      const isLast = from + savedAtOnce >= ids.length;
+      await spool.save(series, isLast ? indexedTo : undefined);
+      registry.kept(series);
+    }
   };
   const saveLater = (): void => {
     if (finished) return;

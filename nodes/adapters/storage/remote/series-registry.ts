@@ -23,8 +23,10 @@ export interface SeriesRegistry {
    * of which nothing waits are forgotten. Gives the ids of those.
    */
   merge(found: readonly RemoteSeries[], changes: readonly EnteredChange[]): number[];
-  /** What the file does not know yet. */
-  unsaved(): SpooledSeries[];
+  /** The ids of series of which the file does not know everything yet. */
+  unsaved(): number[];
+  /** What the file has to know of these series, if it still has to. */
+  rows(ids: readonly number[]): SpooledSeries[];
 }
 
 export function createSeriesRegistry({
@@ -106,6 +108,7 @@ export function createSeriesRegistry({
         [...index.all()].filter((series) => !listed.has(series) && !waiting.has(series.id)),
       );
     },
-    unsaved: () => [...unsaved.values()],
+    unsaved: () => [...unsaved.keys()],
+    rows: (ids) => ids.flatMap((id) => unsaved.get(id) ?? []),
   };
 }

@@ -34,8 +34,8 @@ export interface SpoolFile {
   release(last: number, refused: readonly RefusedReading[], at: number): void;
   /** Keeps the first entry apart, because it cannot be read any more. */
   setAside(id: number): void;
-  /** Brings the index of series up to date; it knows all readings up to the entry `indexedTo` then. */
-  save(series: readonly SpooledSeries[], indexedTo: number): void;
+  /** Brings the index of series up to date; when told, it knows all readings up to the entry `indexedTo` then. */
+  save(series: readonly SpooledSeries[], indexedTo?: number): void;
   forget(series: readonly number[]): void;
   scan(request: ScanRequest): ScannedReadings;
   level(): SpoolLevel;
@@ -107,7 +107,7 @@ function createSpoolFile(db: DatabaseSync, close: () => void, maxBytes: number):
     save: (changed, to) =>
       inTransaction(db, () => {
         series.put(changed);
-        setIndexed.run(to);
+        if (to !== undefined) setIndexed.run(to);
       }),
     forget: (ids) => inTransaction(db, () => series.forget(ids)),
     scan: (request) => entries.scan(request),

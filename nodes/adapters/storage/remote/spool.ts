@@ -33,7 +33,8 @@ export interface Spool {
   release(last: number, refused: RefusedReading[]): Promise<void>;
   /** Keeps the first entry apart, because it cannot be read any more. */
   setAside(id: number): Promise<void>;
-  save(series: SpooledSeries[]): Promise<void>;
+  /** Brings the index in the file up to date; when told, it knows all readings up to an entry then. */
+  save(series: SpooledSeries[], indexedTo?: number): Promise<void>;
   forget(series: number[]): Promise<void>;
   /** Waiting readings of these series in [start, end), in the order they came; undefined when they are too many. */
   scan(series: number[], start: number, end: number): Promise<ScannedBatch[] | undefined>;
@@ -98,7 +99,8 @@ export async function openSpool(options: {
     async setAside(id) {
       level = await worker.call('setAside', id);
     },
-    save: (series) => worker.call('save', { series, indexedTo: level.newest }),
+    save: (series, indexedTo) =>
+      worker.call('save', { series, ...(indexedTo !== undefined && { indexedTo }) }),
     forget: (series) => worker.call('forget', series),
     async scan(series, start, end) {
       const batches: ScannedBatch[] = [];

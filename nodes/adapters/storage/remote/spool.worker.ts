@@ -32,7 +32,7 @@ export type SpoolOperations = {
     answer: SpoolLevel;
   };
   setAside: { request: number; answer: SpoolLevel };
-  save: { request: { series: SpooledSeries[]; indexedTo: number }; answer: undefined };
+  save: { request: { series: SpooledSeries[]; indexedTo?: number }; answer: undefined };
   forget: { request: number[]; answer: undefined };
   scan: { request: ScanRequest; answer: ScannedReadings };
   close: { request: undefined; answer: undefined };

@@ -199,6 +199,28 @@ describe('createSpooledTelemetryStore', () => {
     assert.equal((await store.query({ ...everything })).series.length, 3);
   });
 
+  it('keeps the index in the file up to date while all goes straight to the database', async () => {
+    const store = await open({ saveMs: 5 });
+    const many = Array.from({ length: 2_500 }, (_, i) => reading(1, i, { device_id: `d${i}` }));
+    await store.write(many);
+    await store.removeDevice('d7');
+    const db = new DatabaseSync(file, { readOnly: true });
+    try {
+      const rows = db.prepare(
+        `SELECT count(*) AS count FROM series WHERE latest LIKE '%"timestamp":1,%'`,
+      );
+      await until('all series are in the file', () => rows.get()?.['count'] === 2_499);
+      await store.write([reading(2, 5, { device_id: 'd5' })]);
+      const latest = db.prepare("SELECT latest FROM series WHERE device_id = 'd5'");
+      await until('its newest reading is', () =>
+        /"timestamp":2/.test(String(latest.get()?.['latest'])),
+      );
+      assert.equal(db.prepare("SELECT id FROM series WHERE device_id = 'd7'").get(), undefined);
+    } finally {
+      db.close();
+    }
+  });
+
   it('merges the series the database has when it can be opened, and forgets those it has not', async () => {
     let store = await open();
     await store.write([reading(1, 1), reading(1, 1, { measurement_type: 'gone' })]);
