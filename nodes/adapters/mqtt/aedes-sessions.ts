@@ -52,6 +52,8 @@ export interface Sessions extends Pick<SessionClaims, 'claim' | 'release'> {
    * it must not be; undefined when nothing has to be kept.
    */
   keep: (client: Client, packet: PublishPacket) => Promise<void> | undefined;
+  /** Whether a message is on its way to a client that came back, as part of what waited for it. */
+  isOffered(client: Client, packet: PublishPacket): boolean;
   /** A message is not forwarded, as the client may not hear it any more, or reads too slowly. */
   notForwarded(
     client: Client,
@@ -137,6 +139,8 @@ export async function openSessions(options: {
       ...{ ...kept, changes, publisherOf, channel: options.channel },
       maxReceived: limits.maxQueuedMessages,
     }),
+    isOffered: (client, packet) =>
+      packet.messageId === undefined && kept.queues.of(client.id)?.find(packet)?.offered === true,
     notForwarded(client, packet, cause) {
       const isQueued = kept.queues.of(client.id)?.find(packet) !== undefined;
       if (cause === 'not_authorized' || !isQueued) kept.onDrop(cause);

@@ -115,7 +115,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       done(null, allowed ? subscription : null);
     },
     authorizeForward(client, packet) {
-      if (!isReady(client)) return null;
+      if (!isReady(client) || sessions.isOffered(client, packet)) return null;
       if (!mayHear(client, packet.topic)) {
         sessions.notForwarded(client, packet, 'not_authorized');
         return null;

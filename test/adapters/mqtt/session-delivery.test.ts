@@ -124,6 +124,36 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
     );
   });
 
+  it('sends a message once to a client that comes back while it is on its way to the disk', async () => {
+    const first = await connect('mcu-1', 'c', true);
+    await subscribe(first, { topic: command, qos: 2 });
+    first.end();
+    await until('it is gone', () => broker.link.stats().clients === 0);
+    const admin = await connect('admin', 'a');
+    for (const qos of [1, 2] as const) {
+      const release = thread.hold();
+      admin.send(publish(command, { qos, payload: `QoS ${qos}` }));
+      await ping(admin);
+      const back = await connect('mcu-1', 'c', true);
+      release();
+      await admin.next(qos === 1 ? 'puback' : 'pubrec');
+      const { payload, messageId = 0 } = await back.next('publish');
+      assert.equal(payload.toString(), `QoS ${qos}`);
+      await broker.link.publish(command, 'last', { qos: 1 });
+      const last = await back.next('publish');
+      assert.equal(last.payload.toString(), 'last');
+      back.send({ cmd: 'puback', messageId: last.messageId! });
+      back.send({ cmd: qos === 1 ? 'puback' : 'pubrec', messageId });
+      if (qos === 2) {
+        await back.next('pubrel');
+        back.send({ cmd: 'pubcomp', messageId });
+      }
+      await until('nothing is left of it', () => rows('queued') + rows('in_flight') === 0);
+      back.end();
+      await until('it is gone', () => broker.link.stats().clients === 1);
+    }
+  });
+
   it('queues a message once for a client, with the identifiers of all its subscriptions', async () => {
     const first = await connect('admin', 'c', true);
     await subscribe(first, { topic: 'llm-iot/#', qos: 1 }, 1);

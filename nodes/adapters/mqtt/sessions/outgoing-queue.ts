@@ -31,6 +31,8 @@ export interface QueuedMessage {
   packetId: number | undefined;
   /** It was sent, on this connection or an earlier one. */
   sent: boolean;
+  /** It is among the `contents` that a client which came back is sent, now or soon. */
+  offered: boolean;
   /** Set from its PUBREC on. */
   release: Release | undefined;
   /** Resolves when the packet id is on disk. */
@@ -137,7 +139,8 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
       if (cause) return cause;
       const queued: QueuedMessage = {
         ...{ sequence: deps.nextSequence(), message, bytes: size, queuedAt: now(), copies },
-        ...{ packetId: undefined, sent: false, release: undefined, idStored: undefined },
+        ...{ packetId: undefined, sent: false, offered: false },
+        ...{ release: undefined, idStored: undefined },
       };
       insert(queued);
       changes.put('queued', {
@@ -156,6 +159,7 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
       return [...entries.values()].map((queued) => {
         const content = queued.release ?? queued.message;
         handedOut.set(content, queued);
+        queued.offered = true;
         return content;
       });
     },
@@ -192,7 +196,7 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
         // Its place in the queue is what names it from now on: the broker's own names ended with its process.
         message: { ...message, brokerId: 'stored', brokerCounter: sequence, messageId: packetId },
         ...{ sequence, queuedAt: queued_at, bytes: bytesOf(message), copies: 1 },
-        ...{ packetId, sent: packetId !== undefined, idStored: undefined },
+        ...{ packetId, sent: packetId !== undefined, offered: false, idStored: undefined },
         release: isReleased ? { cmd: 'pubrel', messageId: packetId } : undefined,
       });
     },

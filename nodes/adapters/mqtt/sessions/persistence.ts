@@ -167,7 +167,7 @@ export function createPersistence(deps: PersistenceDeps): AedesPersistence {
       if (!queue || !queued) return Promise.resolve(undefined);
       if (!handedOut && packet.messageId === undefined) {
         // aedes did not forward it: for now, or because another subscription of the client did, or never.
-        if (!isReady(client)) return Promise.resolve(undefined);
+        if (!isReady(client) || queued.offered) return Promise.resolve(undefined);
         queued.copies -= 1;
         if (queued.copies > 0) return Promise.resolve(undefined);
       }
