@@ -1,6 +1,7 @@
 // Compares what senders were told with what is in the database, by reading the database itself.
 import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
+import { decodeBatch } from '../../nodes/adapters/storage/packed-batch.ts';
 import { fates, numberOf, valueOf } from './journal.mjs';
 
 /**
@@ -21,13 +22,30 @@ export function* storedInFile({ dataDir, runs }) {
   // After a kill, only who may write can read what the write-ahead log holds.
   const db = new DatabaseSync(join(dataDir, 'telemetry.db'), { readOnly: runs() });
   try {
-    const rows = db.prepare(`
-      SELECT device_id, timestamp, number AS value FROM series JOIN (
-        SELECT series, timestamp, number FROM readings UNION ALL SELECT series, timestamp, number FROM hot
-      ) ON series = id WHERE measurement_type = 'temperature'`);
-    for (const row of rows.iterate()) yield /** @type {any} */ (row);
+    // One moment of a file that somebody may be writing to.
+    db.exec('BEGIN');
+    const series = db.prepare('SELECT id, device_id FROM series WHERE measurement_type = ?');
+    const deviceOf = new Map(
+      series.all('temperature').map(({ id, device_id }) => [Number(id), String(device_id)]),
+    );
+    for (const { series: id, timestamp, value } of rowsOf(db)) {
+      const device_id = deviceOf.get(id);
+      if (device_id !== undefined) yield { device_id, timestamp, value };
+    }
   } finally {
     db.close();
+  }
+}
+
+/** What is in its place, then what waits to be moved there. @param {DatabaseSync} db */
+function* rowsOf(db) {
+  const moved = db.prepare('SELECT series, timestamp, number AS value FROM readings');
+  for (const row of moved.iterate())
+    yield /** @type {{ series: number, timestamp: number, value: unknown }} */ (row);
+  for (const { readings } of db.prepare('SELECT readings FROM hot').iterate()) {
+    const { series, timestamp, number } = decodeBatch(/** @type {Uint8Array} */ (readings));
+    for (let i = 0; i < series.length; i++)
+      yield { series: series[i], timestamp: timestamp[i], value: number[i] };
   }
 }
 

@@ -27,6 +27,9 @@ const faults = [
   'slow-function',
   'stalled-reader',
   'malformed',
+  'external-broker',
+  'influx-away',
+  'influx-stall',
 ];
 
 const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick] [--write]

@@ -82,7 +82,7 @@ export function mutateDocument(random, document, strange) {
     if (index !== at) return [[name, value]];
     const dice = random();
     if (dice < 0.1) return [];
-    if (dice < 0.2) return [[String(pick(random, strange)), value]];
+    if (dice < 0.2) return [[JSON.stringify(pick(random, strange)), value]];
     return [[name, mutateDocument(random, value, strange)]];
   });
   return Array.isArray(document) ? changed.map(([, value]) => value) : Object.fromEntries(changed);

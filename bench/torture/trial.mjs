@@ -22,6 +22,9 @@ import { withSite } from './site.mjs';
  * @property {GroupPlan[]} [others] devices that it is not about; their process does nothing else
  * @property {number} [drainMs] how long the devices wait for their last answers; 20,000 unless told
  * @property {(stage: Stage) => Promise<T>} happen the fault
+ * @property {(site: import('./site.mjs').Site) => Promise<void>} [settled] waits until all is where it belongs, when
+ *   the devices have ended
+ * @property {number} [mqttPort] of a broker of its own
  * @property {(site: import('./site.mjs').Site) => Iterable<import('./audit.mjs').StoredReading>
  *   | Promise<Iterable<import('./audit.mjs').StoredReading>>} [stored] read when the last hub is gone
  *
@@ -49,7 +52,16 @@ import { withSite } from './site.mjs';
  * @param {TrialOptions<T>} options
  * @returns {Promise<Trial<T>>}
  */
-export const trial = ({ site: options = {}, load, others, drainMs = 20_000, happen, stored }) =>
+export const trial = ({
+  site: options = {},
+  load,
+  others,
+  drainMs = 20_000,
+  happen,
+  settled,
+  stored,
+  mqttPort,
+}) =>
   withSite(options, async (site) => {
     const register = (/** @type {number} */ count, /** @type {number} */ heartbeat = 3_600) =>
       registerDevices(site, count, heartbeat);
@@ -57,7 +69,8 @@ export const trial = ({ site: options = {}, load, others, drainMs = 20_000, happ
       const groups = [];
       for (const { count, heartbeat, ...plan } of plans)
         groups.push({ ...plan, devices: await register(count, heartbeat) });
-      const { url, mqttPort: port } = site.hub;
+      const { url } = site.hub;
+      const port = mqttPort ?? site.hub.mqttPort;
       const apart = startApart('../torture/loads/reporters', { url, port, groups, drainMs });
       await apart.ready;
       return apart;
@@ -73,6 +86,7 @@ export const trial = ({ site: options = {}, load, others, drainMs = 20_000, happ
       /** @type {[Reported | undefined, Reported | undefined]} */ (
         await Promise.all([crowd?.stop(), bystanders?.stop()])
       );
+    await settled?.(site);
     const callTimes = await calls.stop();
     const books = await ledger.stop();
     if (!('start' in options)) await site.kill();

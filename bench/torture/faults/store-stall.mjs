@@ -14,7 +14,7 @@ export async function run({ quick, log, site }) {
   const done = await trial({
     ...(site && { site }),
     load: [
-      { transport: 'mqtt', count: 20, rate: 2_000, window: 32, answerMs: quick ? 4_000 : 20_000 },
+      { transport: 'mqtt', count: 20, rate: 2_000, window: 32, answerMs: quick ? 9_000 : 20_000 },
       { transport: 'http', count: 3, rate: 200, window: 60, batch: 20 },
       { transport: 'websocket', count: 3, rate: 200, window: 60, batch: 20 },
     ],

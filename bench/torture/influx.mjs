@@ -1,0 +1,145 @@
+// A real InfluxDB 1 behind a stretch of wire that can fail.
+import { Agent, createServer, request } from 'node:http';
+import { findTool } from '../../test/support/require-tool.ts';
+import { launchInfluxd } from '../../test/support/influxd.ts';
+import { freePort } from '../../test/support/free-port.ts';
+
+const database = 'torture';
+
+/** What the wire does with a request: carries it, keeps it for ever, answers 503, or cuts the connection. */
+export const wireModes = /** @type {const} */ (['carry', 'hang', 'refuse', 'cut']);
+/** @typedef {(typeof wireModes)[number]} WireMode */
+
+/**
+ * @typedef {object} Influx
+ * @property {(flow: import('./site.mjs').FlowNode[]) => import('./site.mjs').FlowNode[]} flow makes a hub store here
+ * @property {(mode: WireMode) => void} set
+ * @property {() => Promise<void>} leave stops the server, as a crash would
+ * @property {() => Promise<void>} comeBack
+ * @property {{ carried: number, overtaken: number }} order readings that went over the wire, and those of them that came
+ *   after a later one of their device
+ * @property {() => Promise<Iterable<import('./audit.mjs').StoredReading>>} stored
+ * @property {() => Promise<void>} close
+ */
+
+/** Whether there is one on this machine. */
+export const influxd = () => findTool('influxd');
+
+/** @returns {Promise<Influx>} */
+export async function startInflux() {
+  const command = influxd();
+  if (command === undefined) throw new Error('influxd is not installed: apt-get install influxdb');
+  const server = await launchInfluxd(command);
+  const order = watchOrder();
+  const wire = await startWire(server.url, order.look);
+  const form = { kind: 'influxdb1', url: wire.url, database, username: '' };
+  return {
+    flow: (nodes) =>
+      nodes.map((node) => (node.type === 'llm-iot-store' ? { ...node, ...form } : node)),
+    set: wire.set,
+    async leave() {
+      await Promise.all([wire.close(), server.kill()]);
+    },
+    async comeBack() {
+      await server.restart();
+      await wire.open();
+    },
+    order: order.found,
+    stored: () => readAll(server.query),
+    async close() {
+      await wire.close();
+      await server.stop();
+    },
+  };
+}
+
+/** @param {string} target @param {(lines: string) => void} look sees what is written */
+async function startWire(target, look) {
+  const port = await freePort();
+  const agent = new Agent({ keepAlive: true });
+  /** @type {WireMode} */
+  let mode = 'carry';
+  const server = createServer((req, res) => {
+    /** @type {Buffer[]} */
+    const chunks = [];
+    req.on('error', () => undefined);
+    res.on('error', () => undefined);
+    req.on('data', (chunk) => chunks.push(chunk));
+    req.on('end', () => {
+      if (mode === 'cut') req.socket.destroy();
+      else if (mode === 'refuse') res.writeHead(503).end('{"error":"torture"}');
+      else if (mode === 'carry') carry(req, Buffer.concat(chunks), res);
+    });
+  });
+  /** @param {import('node:http').IncomingMessage} req @param {Buffer} body @param {import('node:http').ServerResponse} res */
+  const carry = (req, body, res) => {
+    const { method, url, headers } = req;
+    if (url?.startsWith('/write')) look(body.toString());
+    const onward = request(`${target}${url}`, { method, headers, agent }, (answer) => {
+      res.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(res);
+    });
+    onward.on('error', () => res.destroy());
+    onward.end(body);
+  };
+  const wire = {
+    url: `http://127.0.0.1:${port}`,
+    open: () =>
+      new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(undefined))),
+    /** @param {WireMode} next */
+    set(next) {
+      mode = next;
+      // What hangs would hang for ever.
+      if (next !== 'hang') server.closeAllConnections();
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve(undefined));
+        server.closeAllConnections();
+      }),
+  };
+  await wire.open();
+  return wire;
+}
+
+/** Looks whether readings of a device go by in the order of their times. */
+function watchOrder() {
+  /** @type {Map<string, number>} */
+  const newest = new Map();
+  const found = { carried: 0, overtaken: 0 };
+  return {
+    found,
+    /** @param {string} lines */
+    look(lines) {
+      for (const [, device, time] of lines.matchAll(/device_id=([\w-]+),.* (\d+)$/gm)) {
+        found.carried += 1;
+        if (Number(time) < (newest.get(device) ?? 0)) found.overtaken += 1;
+        else newest.set(device, Number(time));
+      }
+    },
+  };
+}
+
+const rowsAtOnce = 9_000;
+
+/** All readings, device by device. @param {(statement: string, database?: string) => Promise<any[]>} query */
+async function readAll(query) {
+  const [tags] = await query('SHOW TAG VALUES WITH KEY = "device_id"', database);
+  const ids = (tags?.series?.[0]?.values ?? []).map((/** @type {string[]} */ [, id]) => id);
+  /** @type {import('./audit.mjs').StoredReading[]} */
+  const stored = [];
+  for (const device_id of ids) {
+    for (let after = 0; ;) {
+      const [{ series }] = await query(
+        `SELECT number FROM llm_iot_readings WHERE device_id = '${device_id}' AND measurement_type = 'temperature'
+         AND time > ${after}ms ORDER BY time LIMIT ${rowsAtOnce}`,
+        database,
+      );
+      const rows = series?.[0].values ?? [];
+      for (const [timestamp, value] of rows) stored.push({ device_id, timestamp, value });
+      if (rows.length < rowsAtOnce) break;
+      after = rows.at(-1)[0];
+    }
+  }
+  return stored;
+}
