@@ -1,6 +1,6 @@
 import type { Clock } from '../../../core/clock.ts';
 import type { Log } from '../../../core/log.ts';
-import type { SpoolState, TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
+import type { TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
 import type { RemoteDatabase } from '../../../core/telemetry/remote.ts';
 import type { Reading } from '../../../core/telemetry/types.ts';
 import { createGroupQueue } from '../group-queue.ts';
@@ -13,43 +13,10 @@ import { maxWrite } from './deliver.ts';
 import { createDelivery } from './delivery.ts';
 import { createSaving } from './saving.ts';
 import { createSeriesRegistry } from './series-registry.ts';
-import { describeLink } from './spool-health.ts';
+import { createHealth } from './spool-health.ts';
 import { openSpool } from './spool.ts';
 import { within } from './time-limit.ts';
-
-/** The times the store keeps to (ms), and how much of what; the defaults suit a hub. */
-export interface SpooledStoreTuning {
-  /** A write that takes the database longer is put into the spool. Default 2,000. */
-  slowMs: number;
-  /** The first wait after a failure; it doubles from failure to failure. Default 500. */
-  firstRetryMs: number;
-  /** The longest of these waits. Default 30,000. */
-  lastRetryMs: number;
-  /** How long a start waits for the database. Default 5,000. */
-  startMs: number;
-  /** How long a question may take. Default 30,000. */
-  queryMs: number;
-  /** How long closing waits for what is under way. Default 5,000. */
-  closeMs: number;
-  /** How often the index of series in the file is brought up to date. Default 10,000. */
-  saveMs: number;
-  /** Readings of one commit, unless a single call has more. Default 10,000. */
-  maxCommitReadings: number;
-  /** Readings that may wait in memory while a commit is under way. Default 500,000. */
-  maxWaitingReadings: number;
-}
-
-const usualTuning: SpooledStoreTuning = {
-  slowMs: 2_000,
-  firstRetryMs: 500,
-  lastRetryMs: 30_000,
-  startMs: 5_000,
-  queryMs: 30_000,
-  closeMs: 5_000,
-  saveMs: 10_000,
-  maxCommitReadings: maxWrite,
-  maxWaitingReadings: 500_000,
-};
+import { usualTuning, type SpooledStoreTuning } from './tuning.ts';
 
 export interface SpooledStoreOptions extends Partial<SpooledStoreTuning> {
   remote: RemoteDatabase;
@@ -67,8 +34,8 @@ export interface SpooledStoreOptions extends Partial<SpooledStoreTuning> {
 type Task = { readings: readonly Reading[] } | { work: () => Promise<void> };
 
 const nothingDone: WriteResult = { stored: 0, rejected: [] };
-/** How long a question about the state of things may take (ms). */
-const healthMs = 2_000;
+/** How long a database may take to end what is under way (ms). */
+const endMs = 2_000;
 
 /**
  * A telemetry store in a database elsewhere, with a spool on disk in front of it. A write resolves when the database
@@ -144,14 +111,17 @@ export async function createSpooledTelemetryStore(
   const saving = createSaving({ spool, registry, clock, everyMs: tuning.saveMs, warn });
   await within(clock, tuning.startMs, courier.firstAttempt);
 
-  let stored = 0;
+  const health = createHealth({
+    ...{ remote, spool, index, courier, clock, maxBytes, quarantined },
+    problem: () => problem,
+  });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     const settled = queue.close().then(() => courier.close());
     await within(clock, tuning.closeMs, settled);
     await within(
       clock,
-      healthMs,
+      endMs,
       remote.close().catch(() => undefined),
     );
     try {
@@ -160,11 +130,6 @@ export async function createSpooledTelemetryStore(
       await spool.close();
     }
   };
-  const spoolState = (): SpoolState => {
-    const { entries: _entries, newest: _newest, ...level } = spool.level();
-    return { ...level, max_bytes: maxBytes };
-  };
-
   return {
     write: (readings) => queue.add({ readings }, readings.length),
     async query(query) {
@@ -177,28 +142,7 @@ export async function createSpooledTelemetryStore(
       ),
     removeDevice: (deviceId) => betweenCommits(() => commits.change({ removeDevice: deviceId })),
     expire: (times) => betweenCommits(() => commits.change({ expire: times })),
-    async health() {
-      const link = courier.state();
-      let failure = problem ?? spool.failure()?.message;
-      if (link.connected)
-        try {
-          const count = await within(clock, healthMs, remote.count());
-          if (count === 'late') failure ??= `no answer in ${healthMs} ms`;
-          else stored = count.value ?? stored;
-        } catch (error) {
-          failure ??= error instanceof Error ? error.message : String(error);
-        }
-      const state = spoolState();
-      const detail = describeLink(remote.name(), link, state);
-      const damage = quarantined && `a damaged spool was put aside: ${quarantined}`;
-      return {
-        ok: link.connected && failure === undefined,
-        detail: [detail, failure, damage].filter((part) => part !== undefined).join('; '),
-        readings: stored + state.readings,
-        series: index.size(),
-        spool: state,
-      };
-    },
+    health,
     close: () => (closing ??= close()),
   };
 }
