@@ -1,81 +1,21 @@
 /**
- * Everything that relies on the inside of aedes 2.0.0-beta.1, in one place: what it leaves open to hostile
- * clients is closed here, and where it knows only "accept or disconnect" this adds the other answers of MQTT.
- * Each of these has a test with a hostile client beside it, so that another version of aedes can be tried.
+ * What aedes 2.0.0-beta.1 leaves open to hostile clients is closed here, and where it knows only "accept or
+ * disconnect" this adds the other answers of MQTT. Each of these has a test with a hostile client beside it, so that
+ * another version of aedes can be tried.
  */
 import type { Aedes, Client, PublishPacket } from 'aedes';
 import { pubackPacket, type Acknowledgeable } from './acknowledgements.ts';
+import { guardDelivery } from './aedes-delivery.ts';
+import {
+  brokerInternals,
+  internals,
+  type ConnectOrPublish,
+  type Packet,
+} from './aedes-internals.ts';
 import type { Audience } from './audience.ts';
 import type { InFlight } from './in-flight.ts';
 import type { BrokerLimits } from './limits.ts';
 import { createPublishLane, type PlainPublish } from './publish-lane.ts';
-import type { Channel } from './sessions/keep-publication.ts';
-
-type Subscription = { topic: string; qos: number };
-type ConnectOrPublish = { properties?: unknown };
-type Packet = ConnectOrPublish & {
-  cmd: string;
-  topic?: string;
-  subscriptions?: Subscription[];
-  will?: ConnectOrPublish;
-};
-
-interface ClientInternals {
-  subscriptions: Record<string, unknown>;
-  clean: boolean;
-  sessionExpiryInterval: number;
-  _connectSessionExpiryInterval: number;
-  _sessionExpiryClamped: boolean;
-  connackSent: boolean;
-  closed: boolean;
-  version: number;
-  broker: BrokerInternals;
-  /** The last message forwarded, by the id of its broker; one that is not newer is not forwarded again. */
-  duplicates: Record<string, number>;
-  /** The packet id of the next message. */
-  _nextId: number;
-  deliverQoS(packet: Forwarded, done: () => void): void;
-  /** Packets that were read and are not dealt with, and the call that ends one; at the last one reading goes on. */
-  _parsingBatch: number;
-  _nextBatch(): void;
-  _keepaliveInterval: number;
-  _keepaliveTimer: { refresh(): void } | null;
-  waitForDrain(then: () => void): void;
-  _parser: {
-    /** Bytes of a packet that is not complete. */
-    _list: { length: number };
-    /** 0 between two packets. */
-    _stateCounter: number;
-    parse(buffer: Buffer): number;
-    prependListener(event: 'packet', listener: (packet: Packet) => void): void;
-  };
-}
-
-/** A message on its way to a subscriber. */
-interface Forwarded {
-  qos: number;
-  retain: boolean;
-  /** Null for a retained message that comes with a new subscription. */
-  brokerId: string | null;
-}
-
-type Listener = (...args: never[]) => void;
-
-interface BrokerInternals {
-  id: string;
-  /** Of the last message that was published. */
-  counter: number;
-  /** How many messages were handed to subscribers. */
-  emissions?: number;
-  clients: Record<string, Client>;
-  mq: {
-    emit(packet: unknown, done: (error?: Error | null) => void): unknown;
-    on(filter: string, listener: Listener, done?: () => void): unknown;
-    removeListener(filter: string, listener: Listener, done?: () => void): unknown;
-  };
-}
-
-const internals = (client: Client): ClientInternals => client as unknown as ClientInternals;
 
 /** Stands in for a topic that must not reach the routing tables; nobody may publish or subscribe to it. */
 const refusedTopic = '$refused';
@@ -84,7 +24,7 @@ const refusedTopic = '$refused';
  * Makes the broker safe for any client id, and its publishers independent of its subscribers; tells who listens.
  */
 export function guardBroker(broker: Aedes, audience: Audience): void {
-  const inner = broker as unknown as BrokerInternals;
+  const inner = brokerInternals(broker);
   inner.clients = Object.create(null) as Record<string, Client>;
   // A publisher otherwise waits until the slowest subscriber's socket has drained.
   const emit = inner.mq.emit.bind(inner.mq);
@@ -107,15 +47,6 @@ export function guardBroker(broker: Aedes, audience: Audience): void {
   };
 }
 
-/** The way of messages that were stored outside of aedes to those who are connected. */
-export function channelOf(broker: Aedes): Channel {
-  const inner = broker as unknown as BrokerInternals;
-  return {
-    identify: (message) => ({ ...message, brokerId: inner.id, brokerCounter: ++inner.counter }),
-    forward: (message) => void inner.mq.emit(message, () => undefined),
-  };
-}
-
 /** What becomes of the bytes of a client. */
 export interface ClientIntake {
   inFlight: InFlight;
@@ -127,8 +58,7 @@ export interface ClientIntake {
 export function guardClient(client: Client, limits: BrokerLimits, intake: ClientIntake): void {
   const inner = internals(client);
   inner.subscriptions = Object.create(null) as Record<string, unknown>;
-  forwardOnce(inner);
-  trackForwardedAsRetained(inner);
+  guardDelivery(client);
   boundReading(client, intake.inFlight);
   const parser = inner._parser;
   const parse = parser.parse.bind(parser);
@@ -147,34 +77,6 @@ export function guardClient(client: Client, limits: BrokerLimits, intake: Client
     }
   };
   parser.prependListener('packet', (packet) => inspect(packet, limits));
-}
-
-/**
- * Several subscriptions of a client get a message once. aedes tells by the count of its publication, and would take
- * a message whose way to the disk was longer than that of a later one for forwarded already.
- */
-function forwardOnce(inner: ClientInternals): void {
-  const { broker } = inner;
-  let last: number | undefined;
-  Object.defineProperty(inner.duplicates, broker.id, {
-    get: () => (last === broker.emissions ? Infinity : 0),
-    set() {
-      last = broker.emissions;
-    },
-  });
-}
-
-/**
- * aedes does not note the packet id of what it forwards with the retain flag, so its acknowledgement would end
- * nothing. Here it forwards it without; the flag is set again from the message that waits in the queue.
- */
-function trackForwardedAsRetained(inner: ClientInternals): void {
-  const deliver = inner.deliverQoS.bind(inner);
-  inner.deliverQoS = (packet, done) => {
-    const isTracked = packet.qos > 0 && packet.brokerId !== null && !inner.clean;
-    if (isTracked) packet.retain = false;
-    deliver(packet, done);
-  };
 }
 
 /** While too much of all clients is in flight, nothing more is read. */
@@ -257,43 +159,6 @@ function cleanProperties(packet: ConnectOrPublish): void {
   packet.properties = Object.fromEntries(
     Object.entries(packet.properties).filter(([name, value]) => propertyChecks[name]?.(value)),
   );
-}
-
-/** Ends a client's session with its connection, whatever its CONNECT asked for; an MQTT 5 client is told. */
-export function makeSessionEphemeral(client: Client): void {
-  const inner = internals(client);
-  inner.clean = true;
-  inner.sessionExpiryInterval = 0;
-  inner._connectSessionExpiryInterval = 0;
-  inner._sessionExpiryClamped = client.version === 5;
-}
-
-/**
- * Gives a client that resumes a session, to end it with this connection, the messages that waited for it. aedes
- * drops them, as it takes such a client for one without a session.
- */
-export function resumeSession(client: Client): void {
-  internals(client).clean = false;
-}
-
-/** Packet ids under which messages of a kept session wait for their acknowledgement are not given to others. */
-export function skipPacketIds(client: Client, isUsed: (packetId: number) => boolean): void {
-  const inner = internals(client);
-  let next = inner._nextId;
-  Object.defineProperty(inner, '_nextId', {
-    get() {
-      while (isUsed(next)) next = next >= 65_535 ? 1 : next + 1;
-      return next;
-    },
-    set(value: number) {
-      next = value;
-    },
-  });
-}
-
-/** Whether a client was told that it is connected: nothing may be sent to it before. */
-export function isReady(client: Client): boolean {
-  return internals(client).connackSent;
 }
 
 /** The topics a client is subscribed to now. */

@@ -5,14 +5,8 @@ import type { Log } from '../../core/log.ts';
 import { maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
-import {
-  channelOf,
-  guardBroker,
-  guardClient,
-  isReady,
-  reasonCodes,
-  subscriptionCount,
-} from './aedes-guard.ts';
+import { channelOf, isReady } from './aedes-delivery.ts';
+import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
 import { createAudience } from './audience.ts';
 import { createInFlight } from './in-flight.ts';
 import { createIntake, type Identity, type Publisher } from './aedes-intake.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'aedes';
 import type { Principal } from '../../../core/security/types.ts';
-import { makeSessionEphemeral, resumeSession, skipPacketIds } from '../aedes-guard.ts';
+import { makeSessionEphemeral, resumeSession, skipPacketIds } from '../aedes-delivery.ts';
 import type { BrokerLimits } from '../limits.ts';
 import type { KeptState } from './kept-state.ts';
 import type { LeftWills } from './left-wills.ts';
