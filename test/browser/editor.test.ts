@@ -195,6 +195,26 @@ for (const version of nodeRedVersions)
       await editor.saveForm('node');
     });
 
+    it('tries a store with what its form says, and tells how the running one is', async () => {
+      const { page } = editor;
+      const result = (): Promise<string | null> => page.textContent('#llm-iot-store-result');
+      await editor.openForm(idOf('llm-iot-store'), 'config');
+      await page.waitForFunction(() =>
+        document.querySelector('#llm-iot-store-result')?.textContent?.includes('SQLite'),
+      );
+      await page.selectOption('#node-config-input-kind', 'influxdb1');
+      await page.fill('#node-config-input-url', 'http://127.0.0.1:1');
+      await page.fill('#node-config-input-password', 'a secret');
+      await page.click('#llm-iot-store-test');
+      await page.waitForFunction(() =>
+        document.querySelector('#llm-iot-store-result')?.textContent?.includes('127.0.0.1:1'),
+      );
+      assert.doesNotMatch((await result()) ?? '', /a secret/);
+      await editor.picture('llm-iot-store-influxdb');
+      await page.click('#node-config-dialog-cancel');
+      await page.waitForSelector('#node-config-dialog-ok', { state: 'detached' });
+    });
+
     it('lists all examples in the import dialog, and an imported one uses the hub that is there', async () => {
       const { page } = editor;
       const examples = readdirSync(join(root, 'examples'))

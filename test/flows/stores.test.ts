@@ -31,14 +31,14 @@ describe('the stores a hub can have', function () {
   this.timeout(60_000);
   let hub: RunningHub;
   let storeId: string;
-  let places: Record<string, Place>;
+  const places: Record<string, Place> = {};
   let influxd: Influxd;
 
   before(async function () {
     influxd = await startInfluxd(this, { admin: { username: 'hub', password: 'it’s "secret"' } });
     const postgres = await startPostgresServer(this);
     const [influx2, influx3] = [await startInflux2Server(), await startInflux3Server()];
-    places = {
+    Object.assign(places, {
       influxdb1: {
         form: { kind: 'influxdb1', url: influxd.url, database: 'house', username: 'hub' },
         secrets: { password: 'it’s "secret"' },
@@ -64,13 +64,14 @@ describe('the stores a hub can have', function () {
         secrets: { password: postgres.password },
         stop: () => postgres.stop(),
       },
-    };
+    });
     hub = await startHub();
     storeId = (await getFlow(hub)).find(({ type }) => type === 'llm-iot-store')!.id;
   });
   after(async () => {
-    await hub.stop();
-    await hub.cleanUp();
+    const started = hub as RunningHub | undefined;
+    await started?.stop();
+    await started?.cleanUp();
     await Promise.all(Object.values(places).map(({ stop }) => stop()));
   });
 
