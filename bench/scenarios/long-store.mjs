@@ -22,6 +22,35 @@ const sizes = {
   full: { readings: 100_000_000, devices: 32, short: 100, long: 5 },
 };
 
+/**
+ * @typedef {{ days: number, aggregation?: string, interval?: string, time_zone?: string }} Question
+ *
+ * What is asked, and the median in milliseconds that is wanted, if any.
+ * @returns {[string, Question, number][]}
+ */
+function questions() {
+  const daily = { days: 366, interval: '1d' };
+  return [
+    ['24 hours, avg of each hour', { days: 1, aggregation: 'avg', interval: '1h' }, 20],
+    ['24 hours, median of each hour', { days: 1, aggregation: 'median', interval: '1h' }, 20],
+    ['24 hours, raw', { days: 1 }, NaN],
+    ['30 days, avg of each day', { days: 30, aggregation: 'avg', interval: '1d' }, 200],
+    ['30 days, avg of each hour', { days: 30, aggregation: 'avg', interval: '1h' }, 200],
+    ['30 days, median of each day', { days: 30, aggregation: 'median', interval: '1d' }, 200],
+    ...aggregations.map((aggregation) => dailyOf(aggregation, { ...daily, aggregation })),
+    dailyOf('avg', { ...daily, aggregation: 'avg', time_zone: 'Europe/Brussels' }),
+    ['a year, avg as one figure', { days: 366, aggregation: 'avg' }, 200],
+    ['a year, median as one figure', { days: 366, aggregation: 'median' }, 200],
+  ];
+}
+
+/** @param {string} aggregation @param {Question} question @returns {[string, Question, number]} */
+const dailyOf = (aggregation, question) => [
+  `a year, ${aggregation} of each day${question.time_zone ? ` in ${question.time_zone}` : ''}`,
+  question,
+  200,
+];
+
 /** @param {import('../main.mjs').ScenarioOptions} options */
 export async function run({ quick, log }) {
   const size = quick ? sizes.quick : sizes.full;
@@ -42,26 +71,10 @@ export async function run({ quick, log }) {
     return await withHub(
       async (hub) => {
         const asked = { hub, deviceIds, start, end };
-        /** @type {[string, object, number][]} */
-        const days = [
-          ['24 hours, average of each hour', { days: 1, aggregation: 'avg', interval: '1h' }, 20],
-          [
-            '24 hours, median of each hour',
-            { days: 1, aggregation: 'median', interval: '1h' },
-            NaN,
-          ],
-          ['24 hours, raw', { days: 1 }, NaN],
-          ['30 days, average of each day', { days: 30, aggregation: 'avg', interval: '1d' }, 200],
-          ['30 days, average of each hour', { days: 30, aggregation: 'avg', interval: '1h' }, 200],
-          ['30 days, median of each day', { days: 30, aggregation: 'median', interval: '1d' }, NaN],
-        ];
         const rows = [];
-        for (const [measure, question, wanted] of days)
-          rows.push(await ask({ ...asked, measure, question, wanted, times: size.short, log }));
-        for (const aggregation of aggregations) {
-          const question = { days: 366, aggregation, interval: '1d' };
-          const measure = `a year, ${aggregation} of each day`;
-          rows.push(await ask({ ...asked, measure, question, wanted: 200, times: size.long, log }));
+        for (const [measure, question, wanted] of questions()) {
+          const asks = question.days > 30 ? size.long : size.short;
+          rows.push(await ask({ ...asked, measure, question, wanted, asks, log }));
         }
         return {
           name: `${count(each * size.devices)} readings of ${count(size.devices)} devices`,
@@ -90,11 +103,11 @@ export async function run({ quick, log }) {
 /**
  * Asks the same of all devices in turn, of times all over the year.
  * @param {{ hub: import('../hub.mjs').Hub, deviceIds: string[], start: number, end: number, measure: string,
- *   question: any, wanted: number, times: number, log: (text: string) => void }} options `wanted` is the median in
+ *   question: Question, wanted: number, asks: number, log: (text: string) => void }} options `wanted` is the median in
  *   milliseconds that is hoped for
  * @returns {Promise<import('../report/report.mjs').Row>}
  */
-async function ask({ hub, deviceIds, start, end, measure, question, wanted, times: asks, log }) {
+async function ask({ hub, deviceIds, start, end, measure, question, wanted, asks, log }) {
   log(measure);
   const { days, ...how } = question;
   const client = createRpcClient(hub.url, hub.adminKey);
