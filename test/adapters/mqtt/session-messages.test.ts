@@ -8,11 +8,12 @@ const names = fc.oneof(text, fc.constantFrom('__proto__', 'constructor', 'toStri
 /** As the MQTT parser makes them: without a prototype. */
 const userProperties = fc
   .array(fc.tuple(names, fc.oneof(text, fc.array(text, { minLength: 2 }))))
-  .map((pairs) =>
-    pairs.reduce<Record<string, unknown>>(
-      (all, [name, value]) => Object.assign(all, { [name]: value }),
-      Object.create(null) as Record<string, unknown>,
-    ),
+  .map(
+    (pairs) =>
+      Object.assign(
+        Object.create(null) as object,
+        ...pairs.map(([name, value]) => ({ [name]: value })),
+      ) as Record<string, unknown>,
   );
 const bytes = fc.uint8Array().map((array) => Buffer.from(array));
 const optional = { requiredKeys: [] };
