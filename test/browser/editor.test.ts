@@ -200,14 +200,14 @@ for (const version of nodeRedVersions)
       const result = (): Promise<string | null> => page.textContent('#llm-iot-store-result');
       await editor.openForm(idOf('llm-iot-store'), 'config');
       await page.waitForFunction(() =>
-        document.querySelector('#llm-iot-store-result')?.textContent?.includes('SQLite'),
+        document.querySelector('#llm-iot-store-result')?.textContent.includes('SQLite'),
       );
       await page.selectOption('#node-config-input-kind', 'influxdb1');
       await page.fill('#node-config-input-url', 'http://127.0.0.1:1');
       await page.fill('#node-config-input-password', 'a secret');
       await page.click('#llm-iot-store-test');
       await page.waitForFunction(() =>
-        document.querySelector('#llm-iot-store-result')?.textContent?.includes('127.0.0.1:1'),
+        document.querySelector('#llm-iot-store-result')?.textContent.includes('127.0.0.1:1'),
       );
       assert.doesNotMatch((await result()) ?? '', /a secret/);
       await editor.picture('llm-iot-store-influxdb');
