@@ -390,10 +390,7 @@ describe('All telemetry stores', function () {
         return running;
       }),
       // Out of time it says what it has found so far, and how to come there again.
-      {
-        numRuns: 20,
-        interruptAfterTimeLimit: 50_000,
-      },
+      { numRuns: 20, interruptAfterTimeLimit: 40_000 },
     );
     assert.ok(rolledUp > 0, 'SQLite had no rollups to answer from');
   });
