@@ -81,7 +81,10 @@ export async function openSessions(options: {
 }): Promise<Sessions> {
   const { file, limits, audience, log } = options;
   const now = Date.now;
-  const { stored, changes } = await openStorage(file, limits, log);
+  const { stored, changes } = await openStorage(file, limits, log, () => {
+    noteLife();
+    for (const part of [holders, kept, leftWills]) part.rewrite();
+  });
   const holders = createSessionHolders(changes);
   const kept = createKeptState({
     ...{ changes, limits, audience, now },
@@ -158,6 +161,7 @@ async function openStorage(
   file: SessionsFile | undefined,
   limits: BrokerLimits,
   log: Log,
+  rewrite: () => void,
 ): Promise<{ stored?: StoredSessions; changes: WriteBehind }> {
   if (!file) return { changes: noStorage };
   const { path, onCommit, startThread } = file;
@@ -165,6 +169,11 @@ async function openStorage(
   const storage = await openSessionStorage({
     ...{ file: path, maxBytes: limits.maxSessionFileBytes, onCommit, startThread },
     onFailure: (error) => warn(`MQTT sessions cannot be written to ${path}: ${String(error)}`),
+    onReopened(why, quarantined) {
+      const aside = quarantined === undefined ? '' : `; the damaged file is ${quarantined} now`;
+      log.error(`${path}: ${why}; MQTT sessions are written anew${aside}`);
+      rewrite();
+    },
   });
   if (storage.quarantined !== undefined) {
     log.error(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -246,6 +247,47 @@ describe('what the embedded broker keeps on disk', function () {
     });
   }
 
+  for (const [what, spoil] of [
+    ['its thread ended', () => thread.crash()],
+    ['its file was damaged meanwhile', () => damageOpenFile(file)],
+  ] as const) {
+    it(`writes all it keeps anew when ${what}`, async () => {
+      await start();
+      const will = { topic: status, payload: Buffer.from('gone'), qos: 1 as const, retain: false };
+      const sleeper = await connect('mcu-1', 'c', { kept: true });
+      await subscribe(sleeper, command, 2);
+      sleeper.end();
+      const device = await connect('mcu-1', 'd', { kept: true, will });
+      device.send(publish(status, { qos: 2, messageId: 3 }));
+      await device.next('pubrec');
+      await broker.link.publish(command, 'do it', { qos: 2 });
+      await broker.link.publish('llm-iot/alerts/warning', 'beware', { qos: 1, retain: true });
+      const tables = ['sessions', 'subscriptions', 'queued', 'received', 'retained', 'wills'];
+      const counts = (): unknown[] => {
+        const db = new DatabaseSync(file, { readOnly: true });
+        const found = tables.map((table) => db.prepare(`SELECT count(*) FROM ${table}`).get());
+        db.close();
+        return found;
+      };
+      const before = counts();
+      await spoil();
+      await until('it is written again', async () => {
+        const written = broker.link.publish('llm-iot/alerts/warning', 'new', {
+          qos: 1,
+          retain: true,
+        });
+        return written.then(
+          () => true,
+          () => false,
+        );
+      });
+      assert.ok(broker.log.some((line) => line.includes('written anew')));
+      assert.deepEqual(counts(), before);
+      const back = await connect('mcu-1', 'c', { kept: true });
+      assert.equal((await back.next('publish')).payload.toString(), 'do it');
+    });
+  }
+
   it('leaves a file alone that is not its own', async () => {
     await writeFile(file, 'dear diary, '.repeat(100));
     await assert.rejects(start(), /mqtt\.db is not an SQLite database/);
@@ -296,3 +338,16 @@ describe('what the embedded broker keeps on disk', function () {
     await start();
   });
 });
+
+/** Overwrites a database that somebody has open, so that it is read again. */
+function damageOpenFile(file: string): Promise<void> {
+  const db = new DatabaseSync(file);
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  db.exec(`INSERT INTO run VALUES ('test', 1)`);
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  db.close();
+  const pages = openSync(file, 'r+');
+  writeSync(pages, Buffer.alloc(4096 * 20, 0x5a), 0, undefined, 4096);
+  closeSync(pages);
+  return Promise.resolve();
+}

@@ -29,6 +29,8 @@ export interface KeptState {
   end(clientId: string): void;
   /** Drops what has expired. */
   purge(now: number): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
   /** Takes over what is in the file; answers with the client ids found in it and the rows that were damaged. */
   restore(stored: StoredSessions): { clientIds: Set<string>; damaged: number };
 }
@@ -69,6 +71,9 @@ export function createKeptState(deps: {
     purge(now) {
       queues.purge();
       retained.purge(now);
+    },
+    rewrite() {
+      for (const part of [retained, subscriptions, queues, received, wills]) part.rewrite();
     },
     restore(stored) {
       let damaged = 0;

@@ -33,6 +33,8 @@ export interface KeptSubscriptions {
   /** Clients with a subscription of exactly this filter. */
   clientsOf(filter: string): Generator<string>;
   restore(row: SessionRows['subscriptions']): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
   usage(): { clients: number; subscriptions: number };
 }
 
@@ -59,6 +61,12 @@ export function createKeptSubscriptions(
     byFilter.set(topic, subscribers.set(clientId, { clientId, topic, qos, rh, rap, nl }));
     routed += 1;
   };
+  const put = (clientId: string, subscription: Subscription): void =>
+    changes.put('subscriptions', {
+      client_id: clientId,
+      filter: subscription.topic,
+      options: optionsOf(subscription),
+    });
   const note = (clientId: string, wanted: Subscription): Subscription => {
     const own = byClient.get(clientId) ?? new Map<string, Subscription>();
     const known = own.get(wanted.topic);
@@ -67,11 +75,7 @@ export function createKeptSubscriptions(
     const subscription = ownCopy(wanted);
     const { topic } = subscription;
     byClient.set(clientId, own.set(topic, subscription));
-    changes.put('subscriptions', {
-      client_id: clientId,
-      filter: topic,
-      options: optionsOf(wanted),
-    });
+    put(clientId, subscription);
     return subscription;
   };
   const forget = (clientId: string, filters: Iterable<string>): void => {
@@ -132,6 +136,10 @@ export function createKeptSubscriptions(
       byClient.set(client_id, own.set(filter, subscription));
       route(client_id, subscription);
       audience.kept(client_id, [filter]);
+    },
+    rewrite() {
+      for (const [clientId, own] of byClient)
+        for (const subscription of own.values()) put(clientId, subscription);
     },
     usage: () => ({ clients: byClient.size, subscriptions: routed }),
   };

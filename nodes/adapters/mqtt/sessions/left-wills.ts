@@ -1,12 +1,13 @@
 import type { Principal } from '../../../core/security/types.ts';
 import type { WriteBehind } from '../../storage/mqtt-sessions/write-behind.ts';
-import type { Message } from './messages.ts';
+import { toColumns, type Message } from './messages.ts';
 
 /** The will of a client whose connection ended when an earlier process of the broker did. */
 export interface LeftWill {
   clientId: string;
   principal: Principal;
   message: Message;
+  delaySeconds: number;
   /** Milliseconds since the epoch. */
   due: number;
 }
@@ -22,6 +23,8 @@ export interface LeftWills {
   connecting(clientId: string, continues: boolean): Promise<void>;
   /** Forgets the wills of a principal. */
   endAll(principalId: string): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
   stop(): void;
 }
 
@@ -80,6 +83,15 @@ export function createLeftWills(
     },
     endAll(principalId) {
       for (const will of wills.values()) if (will.principal.id === principalId) forget(will);
+    },
+    rewrite() {
+      for (const { clientId, principal, message, delaySeconds } of wills.values()) {
+        changes.put('wills', {
+          ...{ client_id: clientId, principal: JSON.stringify(principal) },
+          delay_seconds: delaySeconds,
+          ...toColumns(message),
+        });
+      }
     },
     stop: () => clearTimeout(timer),
   };

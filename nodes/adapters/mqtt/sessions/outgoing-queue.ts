@@ -73,6 +73,8 @@ export interface OutgoingQueue {
   /** Drops everything. */
   end(): void;
   restore(row: SessionRows['queued'], inFlight: SessionRows['in_flight'] | undefined): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
 }
 
 const brokerKey = ({ brokerId, brokerCounter }: Reference): string =>
@@ -114,6 +116,11 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
       bytes + size > limits.maxQueuedBytes || usage.bytes + size > limits.maxQueuedBytesInAll;
     return full ? 'queue_bytes' : undefined;
   };
+  const put = ({ sequence, queuedAt, message }: QueuedMessage): void =>
+    changes.put('queued', {
+      ...{ client_id: clientId, sequence, queued_at: queuedAt },
+      ...toColumns(message),
+    });
   const putInFlight = ({ sequence, packetId, release }: QueuedMessage): Promise<void> => {
     changes.put('in_flight', {
       ...{ client_id: clientId, sequence, packet_id: packetId ?? 0 },
@@ -143,10 +150,7 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
         ...{ release: undefined, idStored: undefined },
       };
       insert(queued);
-      changes.put('queued', {
-        ...{ client_id: clientId, sequence: queued.sequence, queued_at: queued.queuedAt },
-        ...toColumns(message),
-      });
+      put(queued);
       return queued;
     },
     find(reference) {
@@ -187,6 +191,12 @@ export function createOutgoingQueue(clientId: string, deps: QueueDeps): Outgoing
     },
     end() {
       for (const queued of entries.values()) drop(queued, 'session_ended');
+    },
+    rewrite() {
+      for (const queued of entries.values()) {
+        put(queued);
+        if (queued.packetId !== undefined) putInFlight(queued).catch(() => undefined);
+      }
     },
     restore({ sequence, queued_at, ...row }, inFlight) {
       const message = fromColumns(row);

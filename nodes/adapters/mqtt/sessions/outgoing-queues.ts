@@ -24,6 +24,8 @@ export interface OutgoingQueues {
   purge(): void;
   /** To be called in the order of the sequences. */
   restore(row: SessionRows['queued'], inFlight: SessionRows['in_flight'] | undefined): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
 }
 
 export function createOutgoingQueues(deps: {
@@ -98,6 +100,9 @@ export function createOutgoingQueues(deps: {
         queue.purge();
         if (queue.size() === 0) queues.delete(clientId);
       }
+    },
+    rewrite() {
+      for (const queue of queues.values()) queue.rewrite();
     },
     restore(row, inFlight) {
       sequence = row.sequence;

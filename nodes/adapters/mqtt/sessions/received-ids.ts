@@ -17,6 +17,8 @@ export interface ReceivedIds {
   /** Removes all of a client. */
   end(clientId: string): void;
   restore(row: SessionRows['received']): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
 }
 
 const done = Promise.resolve();
@@ -58,6 +60,11 @@ export function createReceivedIds(changes: WriteBehind): ReceivedIds {
     },
     end(clientId) {
       for (const packetId of byClient.get(clientId)?.keys() ?? []) forget(clientId, packetId);
+    },
+    rewrite() {
+      for (const [client_id, own] of byClient)
+        for (const [packet_id, { keep }] of own)
+          if (keep) changes.put('received', { client_id, packet_id });
     },
     restore: ({ client_id, packet_id }) => set(client_id, packet_id, done, true),
   };

@@ -77,6 +77,7 @@ function toLeftWill(row: SessionRows['wills'], offlineSince: number): LeftWill {
     clientId: client_id,
     principal: JSON.parse(principal) as Principal,
     message: { ...fromColumns(message), clientId: client_id },
+    delaySeconds: delay_seconds,
     due: offlineSince + delay_seconds * 1000,
   };
 }

@@ -23,6 +23,8 @@ export interface RetainedMessages {
   /** What filters match; a topic that two of them match comes twice. */
   matching(filters: readonly string[]): Generator<Message>;
   restore(row: SessionRows['retained']): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
   /** Forgets what has expired. */
   purge(now: number): void;
 }
@@ -147,6 +149,9 @@ export function createRetainedMessages(
         ...{ message, principal: principal ?? undefined, bytes },
         ...{ before: undefined, isStored: true },
       });
+    },
+    rewrite() {
+      for (const kept of byTopic.matchedBy('#')) put(kept);
     },
     purge(now) {
       for (const topic of expiring) {

@@ -31,6 +31,8 @@ export interface SessionHolders {
   expired(now: number): string[];
   /** @param endedAt when the connections of the earlier process ended, in milliseconds since the epoch */
   restore(row: SessionRows['sessions'], endedAt: number): void;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
 }
 
 export function isExpiredHolder({ offlineSince, expirySeconds }: Holder, now: number): boolean {
@@ -92,6 +94,9 @@ export function createSessionHolders(changes: WriteBehind): SessionHolders {
     keptBy: (principalId) => keptCounts.get(principalId) ?? 0,
     expired: (now) =>
       [...holders].filter(([, holder]) => isExpiredHolder(holder, now)).map(([id]) => id),
+    rewrite() {
+      for (const [clientId, holder] of holders) if (stored.has(clientId)) store(clientId, holder);
+    },
     restore(row, endedAt) {
       const holder = {
         principal: JSON.parse(row.principal) as Principal,

@@ -23,6 +23,8 @@ export interface Wills {
   /** Removes a will, whoever is connected. */
   end(clientId: string): void;
   all(): Iterable<Will>;
+  /** Puts everything again, into a new file. */
+  rewrite(): void;
 }
 
 /** @param holderOf who holds a client id */
@@ -36,16 +38,20 @@ export function createWills(
     if (wills.delete(clientId)) changes.remove('wills', { client_id: clientId });
   };
 
+  const store = (owner: WillOwner, will: Will): void => {
+    const holder = holderOf(owner.id);
+    if (!holder) return;
+    changes.put('wills', {
+      ...{ client_id: owner.id, principal: JSON.stringify(holder) },
+      delay_seconds: delayOf(owner, will),
+      ...toColumns(will),
+    });
+  };
+
   return {
     async put(owner, will) {
-      const holder = holderOf(owner.id);
       wills.set(owner.id, { owner, will });
-      if (!holder) return;
-      changes.put('wills', {
-        ...{ client_id: owner.id, principal: JSON.stringify(holder) },
-        delay_seconds: delayOf(owner, will),
-        ...toColumns(will),
-      });
+      store(owner, will);
       try {
         await changes.flushed();
       } catch {
@@ -62,6 +68,9 @@ export function createWills(
       return kept.will;
     },
     end,
+    rewrite() {
+      for (const { owner, will } of wills.values()) store(owner, will);
+    },
     all: () => [...wills.values()].map(({ will }) => will),
   };
 }

@@ -1,3 +1,4 @@
+import { isDamage } from '../open-database.ts';
 import { serveCalls } from '../worker-port.ts';
 import { openSessionFile, type SessionFile, type StoredSessions } from './session-file.ts';
 import type { SessionChange } from './session-rows.ts';
@@ -9,7 +10,8 @@ export type SessionOperations = {
     request: { file: string; maxBytes: number };
     answer: { stored: StoredSessions; quarantined?: string };
   };
-  commit: { request: SessionChange[]; answer: undefined };
+  /** `damage` says why nothing was written, and nothing more can be. */
+  commit: { request: SessionChange[]; answer: { damage?: string } };
   close: { request: undefined; answer: undefined };
 };
 
@@ -23,8 +25,13 @@ serveCalls<SessionOperations>({
   },
   commit(changes) {
     if (!opened) throw new Error('the file is not open');
-    opened.commit(changes);
-    return { value: undefined };
+    try {
+      opened.commit(changes);
+    } catch (error) {
+      if (isDamage(error)) return { value: { damage: (error as Error).message } };
+      throw error;
+    }
+    return { value: {} };
   },
   close() {
     opened?.close();
