@@ -16,6 +16,7 @@ const faults = [
   'kill',
   'store-stall',
   'disk-full',
+  'damage',
   'redeploy',
   'sigterm',
   'frozen-subscriber',

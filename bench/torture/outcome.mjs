@@ -1,6 +1,6 @@
 // What came of a fault: figures, and promises that were kept or broken.
 import { count, megabytes, time } from '../figures.mjs';
-import { worstP99 } from './trial.mjs';
+import { worstP99 } from './reporters.mjs';
 
 /**
  * @typedef {object} Outcome
@@ -13,7 +13,7 @@ import { worstP99 } from './trial.mjs';
  * @property {number | undefined} recoveredMs undefined where there was nothing to recover from
  * @property {boolean} balanced
  * @property {Verdict[]} promises
- * @property {{ load: import('./trial.mjs').Reported }} figures the numbers behind the verdicts, and more
+ * @property {{ load: import('./reporters.mjs').Reported }} figures the numbers behind the verdicts, and more
  *
  * @typedef {{ promise: string, kept: boolean, found: string }} Verdict
  */

@@ -1,18 +1,11 @@
 // What all faults have in common: devices report, something bad happens, and the books are compared in the end.
-import { startApart } from '../apart.mjs';
-import { eachOf } from '../each-of.mjs';
-import { registration } from '../rpc-client.mjs';
 import { audit, storedInFile } from './audit.mjs';
 import { watchCalls } from './calls.mjs';
 import { watchLedger } from './ledger.mjs';
-import { createHttpClient } from './rpc-reporter.mjs';
+import { registerDevices, startReporters } from './reporters.mjs';
 import { withSite } from './site.mjs';
 
-/**
- * Devices to be; `heartbeat` is how often each has to give a sign of life, in seconds (3,600 unless told).
- * @typedef {Omit<import('./loads/reporters.mjs').Group, 'devices'> & { count: number, heartbeat?: number }} GroupPlan
- */
-/** @typedef {Awaited<ReturnType<typeof import('./loads/reporters.mjs').run>>} Reported */
+/** @typedef {import('./reporters.mjs').GroupPlan} GroupPlan @typedef {import('./reporters.mjs').Reported} Reported */
 
 /**
  * @template T
@@ -63,25 +56,19 @@ export const trial = ({
   mqttPort,
 }) =>
   withSite(options, async (site) => {
-    const register = (/** @type {number} */ count, /** @type {number} */ heartbeat = 3_600) =>
-      registerDevices(site, count, heartbeat);
-    const start = async (/** @type {GroupPlan[]} */ plans) => {
-      const groups = [];
-      for (const { count, heartbeat, ...plan } of plans)
-        groups.push({ ...plan, devices: await register(count, heartbeat) });
-      const { url } = site.hub;
-      const port = mqttPort ?? site.hub.mqttPort;
-      const apart = startApart('../torture/loads/reporters', { url, port, groups, drainMs });
-      await apart.ready;
-      return apart;
-    };
+    const start = (/** @type {GroupPlan[]} */ plans) =>
+      startReporters(site, plans, { drainMs, mqttPort });
     const bystanders = others && (await start(others));
     const crowd = load && (await start(load));
     const ledger = watchLedger(site);
     /** @type {import('./journal.mjs').Journal[]} */
     const journals = [];
     const calls = watchCalls(site);
-    const happened = await happen({ site, register, keep: (more) => void journals.push(...more) });
+    const happened = await happen({
+      site,
+      register: (count) => registerDevices(site, count),
+      keep: (more) => void journals.push(...more),
+    });
     const [loadReported, othersReported] =
       /** @type {[Reported | undefined, Reported | undefined]} */ (
         await Promise.all([crowd?.stop(), bystanders?.stop()])
@@ -112,33 +99,3 @@ const withoutJournals = ({ since, groups }) => ({
   since,
   groups: groups.map((group) => ({ ...group, journals: [] })),
 });
-
-/** @param {import('./site.mjs').Site} site @param {number} count @param {number} heartbeat seconds */
-async function registerDevices({ hub }, count, heartbeat) {
-  const client = createHttpClient(hub.url, hub.registrationKey);
-  const params = { ...registration, heartbeat_interval: heartbeat };
-  return eachOf(Array.from({ length: count }), 20, async () => {
-    const { device_id: id, api_key: key } = await client.call('device.register', params);
-    return { id, key };
-  });
-}
-
-/** The highest p99 of any group. @param {Reported} reported */
-export const worstP99 = ({ groups }) => Math.max(...groups.map(({ ack }) => ack.p99));
-
-/** How often a cause of trouble was met, in all groups. @param {Reported} reported @param {string} cause */
-export const troublesOf = ({ groups }, cause) =>
-  groups.reduce((sum, { troubles }) => sum + (troubles[cause] ?? 0), 0);
-
-/**
- * Milliseconds from a moment to the first acknowledgement after it, to a tenth of a second; undefined if none came.
- * @param {Reported} reported @param {number} moment milliseconds since the epoch
- */
-export function firstAcknowledgementAfter({ since, groups }, moment) {
-  const from = Math.ceil((moment - since) / 100);
-  const columns = Math.max(...groups.map(({ acknowledged }) => acknowledged.length));
-  for (let column = Math.max(0, from); column < columns; column++)
-    if (groups.some(({ acknowledged }) => (acknowledged[column] ?? 0) > 0))
-      return since + (column + 1) * 100 - moment;
-  return undefined;
-}

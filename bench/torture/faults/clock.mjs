@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ask, call, joinDevice } from '../../../test/support/hub-client.ts';
 import { outcomeOf, verdict } from '../outcome.mjs';
-import { firstAcknowledgementAfter, trial } from '../trial.mjs';
+import { registerDevices, slowestRecovery } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'The clock of the hub is set a day forward, back, a day backward and back while devices report. After each jump a ' +
@@ -37,7 +38,8 @@ export async function run({ quick, log }) {
         { transport: 'http', count: 2, rate: 100, window: 60, batch: 20 },
         { transport: 'websocket', count: 2, rate: 100, window: 60, batch: 20 },
       ],
-      async happen({ site: { hub }, register }) {
+      async happen({ site }) {
+        const { hub } = site;
         const device = await joinDevice(hub, worker);
         await device.onCommand(() => ({ result: { done: true } }));
         const stages = [];
@@ -45,7 +47,7 @@ export async function run({ quick, log }) {
         const told = new Set();
         for (const { name, shift } of jumps) {
           await pause(quick ? 0 : 3_000);
-          const [silent] = await register(1, heartbeat);
+          const [silent] = await registerDevices(site, 1, heartbeat);
           told.add(silent.id);
           writeFileSync(file, String(shift));
           const at = Date.now();
@@ -58,7 +60,6 @@ export async function run({ quick, log }) {
       },
     });
     const stages = done.happened;
-    const recoveries = stages.map(({ at }) => firstAcknowledgementAfter(done.load, at));
     /** @param {string} promise @param {(stage: (typeof stages)[0]) => boolean} isKept */
     const afterEach = (promise, isKept) => {
       const broken = stages.filter((stage) => !isKept(stage)).map(({ name }) => name);
@@ -66,9 +67,10 @@ export async function run({ quick, log }) {
     };
     return outcomeOf(`the clock jumps by a day, ${jumps.length} times`, done, {
       recovered: {
-        ms: recoveries.includes(undefined)
-          ? undefined
-          : Math.max(...recoveries.map((ms) => ms ?? 0)),
+        ms: slowestRecovery(
+          done.load,
+          stages.map(({ at }) => at),
+        ),
         withinMs: 2_000,
       },
       promises: [

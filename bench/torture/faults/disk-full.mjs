@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createDisk } from '../full-disk.mjs';
 import { outcomeOf, verdict } from '../outcome.mjs';
-import { firstAcknowledgementAfter, trial } from '../trial.mjs';
+import { slowestRecovery } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'The data directory is on a small file system of its own, which is filled to the last page while devices report, ' +
@@ -39,12 +40,9 @@ export async function run({ quick, log }) {
       },
     });
     const { freeAt, runs } = done.happened;
-    const recoveries = freeAt.map((moment) => firstAcknowledgementAfter(done.load, moment));
     return outcomeOf(`the disk is full, ${rounds} times`, done, {
       recovered: {
-        ms: recoveries.includes(undefined)
-          ? undefined
-          : Math.max(...recoveries.map((ms) => ms ?? 0)),
+        ms: slowestRecovery(done.load, freeAt),
         withinMs: 5_000,
       },
       promises: [verdict('the hub goes on running', runs, runs ? 'it does' : 'it ended')],

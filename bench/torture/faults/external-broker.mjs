@@ -4,7 +4,8 @@ import { startMosquitto } from '../../../test/support/mosquitto.ts';
 import { findTool } from '../../../test/support/require-tool.ts';
 import { createHttpClient } from '../rpc-reporter.mjs';
 import { outcomeOf } from '../outcome.mjs';
-import { firstAcknowledgementAfter, trial } from '../trial.mjs';
+import { slowestRecovery } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'Devices report to Mosquitto, and the hub takes their readings from there; a message is acknowledged towards ' +
@@ -50,12 +51,9 @@ export async function run({ quick, log }) {
       },
       settled: ({ hub }) => nothingComes(hub),
     });
-    const recoveries = done.happened.map((moment) => firstAcknowledgementAfter(done.load, moment));
     return outcomeOf(`hub and Mosquitto killed in turn, ${rounds} times`, done, {
       recovered: {
-        ms: recoveries.includes(undefined)
-          ? undefined
-          : Math.max(...recoveries.map((ms) => ms ?? 0)),
+        ms: slowestRecovery(done.load, done.happened),
         withinMs: 5_000,
       },
     });

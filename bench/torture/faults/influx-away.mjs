@@ -4,7 +4,8 @@ import { count, megabytes } from '../../figures.mjs';
 import { startInflux } from '../influx.mjs';
 import { outcomeOf, verdict } from '../outcome.mjs';
 import { spoolOf, untilDelivered } from '../spool.mjs';
-import { trial, troublesOf } from '../trial.mjs';
+import { troublesOf } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'A real InfluxDB 1 behind the hub is killed for five minutes while devices report 10,000 readings a second, and ' +

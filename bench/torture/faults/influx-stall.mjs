@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startInflux } from '../influx.mjs';
 import { outcomeOf, verdict } from '../outcome.mjs';
 import { untilDelivered } from '../spool.mjs';
-import { trial, troublesOf } from '../trial.mjs';
+import { troublesOf } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'Between the hub and a real InfluxDB 1, requests hang, are answered 503, or are cut off, each for a while. Readings ' +

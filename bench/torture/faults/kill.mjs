@@ -1,7 +1,8 @@
 // SIGKILL while readings come in, again and again.
 import { setTimeout as pause } from 'node:timers/promises';
 import { outcomeOf, verdict } from '../outcome.mjs';
-import { firstAcknowledgementAfter, trial } from '../trial.mjs';
+import { slowestRecovery } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'The hub is killed (SIGKILL) at random moments while devices report over MQTT, HTTP and WebSocket, and started ' +
@@ -30,12 +31,8 @@ export async function run({ quick, log }) {
       return readyAt;
     },
   });
-  const recoveries = done.happened.map((moment) => firstAcknowledgementAfter(done.load, moment));
-  const slowest = recoveries.includes(undefined)
-    ? undefined
-    : Math.max(...recoveries.map((ms) => ms ?? 0));
   return outcomeOf(`kill -9, ${kills} times`, done, {
-    recovered: { ms: slowest, withinMs: 5_000 },
+    recovered: { ms: slowestRecovery(done.load, done.happened), withinMs: 5_000 },
     promises: [
       verdict(
         'every transport had readings acknowledged',

@@ -2,7 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { deploy, getFlow } from '../../../test/support/hub-client.ts';
 import { outcomeOf, verdict } from '../outcome.mjs';
-import { trial, troublesOf } from '../trial.mjs';
+import { troublesOf } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'Full deploys of the shipped flow, as the editor makes them, while devices report over MQTT, HTTP and WebSocket. ' +

@@ -2,7 +2,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { lockFor } from '../lock-store.mjs';
 import { outcomeOf, verdict } from '../outcome.mjs';
-import { firstAcknowledgementAfter, trial, troublesOf } from '../trial.mjs';
+import { slowestRecovery, troublesOf } from '../reporters.mjs';
+import { trial } from '../trial.mjs';
 
 export const about =
   'Another program locks the telemetry database, so that commits wait and then fail, several times: for a shorter ' +
@@ -31,11 +32,10 @@ export async function run({ quick, log, site }) {
       return freeAt;
     },
   });
-  const recoveries = done.happened.map((moment) => firstAcknowledgementAfter(done.load, moment));
   const unanswered = troublesOf(done.load, 'no answer');
   return outcomeOf(`the store stalls, ${stalls.length} times`, done, {
     recovered: {
-      ms: recoveries.includes(undefined) ? undefined : Math.max(...recoveries.map((ms) => ms ?? 0)),
+      ms: slowestRecovery(done.load, done.happened),
       withinMs: 3_000,
     },
     promises: [
