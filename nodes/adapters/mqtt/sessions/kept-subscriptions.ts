@@ -103,8 +103,12 @@ export function createKeptSubscriptions(
       } catch (error) {
         for (const { topic } of current()) {
           const earlier = before.get(topic);
-          if (earlier) note(clientId, earlier);
-          else forget(clientId, [topic]);
+          if (earlier) {
+            note(clientId, earlier);
+          } else {
+            forget(clientId, [topic]);
+            audience.released(clientId, [topic]);
+          }
         }
         throw error;
       }
