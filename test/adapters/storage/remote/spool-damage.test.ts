@@ -80,9 +80,10 @@ describe('a spool whose file was damaged', () => {
     });
 
   it('stays as it is when it is somebody else’s', async () => {
+    file = join(folder, 'other.db');
     const diary = 'dear diary, '.repeat(100);
     await writeFile(file, diary);
-    await assert.rejects(open(), /spool\.db is not an SQLite database or is damaged/);
+    await assert.rejects(open(), /other\.db is not an SQLite database or is damaged/);
     assert.equal(await readFile(file, 'utf8'), diary);
     await rm(file);
     const other = new DatabaseSync(file);
