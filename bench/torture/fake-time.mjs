@@ -23,6 +23,7 @@ class ShiftedDate extends RealDate {
     if (args.length > 0) super(...args);
     else super(RealDate.now() + shift);
   }
+  /** @override */
   static now() {
     return RealDate.now() + shift;
   }

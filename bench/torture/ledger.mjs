@@ -35,7 +35,8 @@ export const addsUp = (accounts) =>
  * @param {import('./site.mjs').Site} site
  */
 export function watchLedger(site) {
-  const found = { readings: 0, offBalance: 0, /** @type {Accounts | undefined} */ last: undefined };
+  /** @type {{ readings: number, offBalance: number, last: Accounts | undefined }} */
+  const found = { readings: 0, offBalance: 0, last: undefined };
   let stopped = false;
   const look = async () => {
     const accounts = await readLedger(site.hub).catch(() => undefined); // while no hub answers

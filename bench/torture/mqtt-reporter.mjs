@@ -9,7 +9,7 @@ const refusedForGood = new Set([0x87, 0x90, 0x99]);
 
 /**
  * @typedef {object} Reporter
- * @property {(when: number) => void} start
+ * @property {() => void} start
  * @property {() => number} room how many readings it would send now
  * @property {(count: number) => void} report sends this many new readings, no more than there is room for
  * @property {() => number} waiting readings that have no answer yet

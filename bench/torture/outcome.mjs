@@ -13,7 +13,7 @@ import { worstP99 } from './reporters.mjs';
  * @property {number | undefined} recoveredMs undefined where there was nothing to recover from
  * @property {boolean} balanced
  * @property {Verdict[]} promises
- * @property {{ load: import('./reporters.mjs').Reported }} figures the numbers behind the verdicts, and more
+ * @property {Record<string, any> & { load: import('./reporters.mjs').Reported }} figures the numbers behind the verdicts, and more
  *
  * @typedef {{ promise: string, kept: boolean, found: string }} Verdict
  */

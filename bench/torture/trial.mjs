@@ -20,11 +20,12 @@ import { withSite } from './site.mjs';
  * @property {number} [mqttPort] of a broker of its own
  * @property {(site: import('./site.mjs').Site) => Iterable<import('./audit.mjs').StoredReading>
  *   | Promise<Iterable<import('./audit.mjs').StoredReading>>} [stored] read when the last hub is gone
- *
+ */
+
+/**
  * @typedef {object} Stage
  * @property {import('./site.mjs').Site} site
- * @property {(count: number, heartbeat?: number) => Promise<import('../devices/raw-connection.mjs').Device[]>} register more
- *   devices
+ * @property {(count: number) => Promise<import('./mqtt-raw.mjs').Device[]>} register more devices
  * @property {(journals: readonly import('./journal.mjs').Journal[]) => void} keep what else was sent
  */
 

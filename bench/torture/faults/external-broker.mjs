@@ -35,17 +35,17 @@ export async function run({ quick, log }) {
         /** @type {number[]} */
         const backAt = [];
         for (let round = 1; round <= rounds; round++) {
-          await pause(1_500);
+          await pause(quick ? 500 : 1_500);
           await site.kill();
           await pause(500);
           await site.start();
-          await pause(1_500);
+          await pause(quick ? 500 : 1_500);
           await mosquitto.kill();
           await pause(500);
           await mosquitto.restart();
           backAt.push(Date.now());
           log(`${round} of ${rounds}`);
-          await pause(quick ? 1_500 : 4_000);
+          await pause(quick ? 500 : 4_000);
         }
         return backAt;
       },
@@ -65,7 +65,7 @@ export async function run({ quick, log }) {
 /** Waits until Mosquitto has nothing more for the hub. @param {import('../site.mjs').Hub} hub */
 async function nothingComes({ url, adminKey }) {
   const client = createHttpClient(url, adminKey);
-  const quietMs = 3_000;
+  const quietMs = 2_500;
   let received = -1;
   let since = performance.now();
   const deadline = performance.now() + 60_000;

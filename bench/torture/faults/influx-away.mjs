@@ -13,7 +13,7 @@ export const about =
 
 /** @param {import('../main.mjs').FaultOptions} options */
 export async function run({ quick, log }) {
-  const awayMs = quick ? 5_000 : 300_000;
+  const awayMs = quick ? 2_000 : 300_000;
   const rate = quick ? 2_000 : 10_000;
   const deliveredWithinMs = quick ? 30_000 : 300_000;
   const influx = await startInflux();

@@ -12,7 +12,7 @@ export const about =
 
 /** @param {import('../main.mjs').FaultOptions} options */
 export async function run({ quick, log }) {
-  const eachMs = quick ? 1_500 : 15_000;
+  const eachMs = quick ? 1_000 : 15_000;
   const withinMs = 30_000;
   const influx = await startInflux();
   try {
@@ -27,7 +27,7 @@ export async function run({ quick, log }) {
         /** @type {(number | undefined)[]} */
         const delivered = [];
         for (const mode of /** @type {const} */ (['hang', 'refuse', 'cut'])) {
-          await pause(1_000);
+          await pause(quick ? 300 : 1_000);
           influx.set(mode);
           log(mode);
           await pause(eachMs);

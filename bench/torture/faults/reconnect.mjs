@@ -34,12 +34,12 @@ export async function run({ quick, log }) {
       /** @type {number[]} */
       const readyAt = [];
       for (let round = 1; round <= restarts; round++) {
-        await pause(1_500);
+        await pause(quick ? 500 : 1_500);
         await site.kill();
         await site.start();
         readyAt.push(Date.now());
         log(`${round} of ${restarts}`);
-        await pause(quick ? 2_000 : withinMs);
+        await pause(quick ? 1_200 : withinMs);
       }
       const received = await eachOf(away, 20, (device) => comeBack(site.hub, device));
       return { readyAt, received: received.filter(Boolean).length };

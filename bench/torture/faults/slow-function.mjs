@@ -24,7 +24,7 @@ export async function run({ quick }) {
       { transport: 'http', count: 3, rate: Infinity, window: 1_000, batch: 100 },
       { transport: 'websocket', count: 3, rate: Infinity, window: 1_000, batch: 100 },
     ],
-    happen: () => pause(quick ? 3_000 : 30_000),
+    happen: () => pause(quick ? 2_000 : 30_000),
   });
   const { calls } = done;
   return outcomeOf('a slow function node', done, {
