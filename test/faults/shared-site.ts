@@ -5,7 +5,7 @@ export interface Site {
 }
 
 interface SiteModule {
-  withSite(options: object, work: (site: Site) => Promise<void>): Promise<void>;
+  withSite: (options: object, work: (site: Site) => Promise<void>) => Promise<void>;
 }
 
 let site: Promise<Site> | undefined;

@@ -11,7 +11,7 @@ interface Outcome {
 }
 
 interface Fault {
-  run(options: { quick: true; log: (text: string) => void; site?: Site }): Promise<Outcome>;
+  run: (options: { quick: true; log: (text: string) => void; site?: Site }) => Promise<Outcome>;
 }
 
 /**
