@@ -46,7 +46,7 @@ export function createUpkeep(
   const isFull = (): boolean => file.hotRows() >= moveAtRows || file.hotCommits() >= moveAtCommits;
   const doNext = (): void => {
     if (due.move) {
-      const rows = Math.max(usualRows, committedRows * aheadOfCommits);
+      const rows = Math.ceil(Math.max(usualRows, committedRows * aheadOfCommits));
       due.move = file.move(rows) || isFull();
     } else if (due.sweep) due.sweep = file.sweep();
     else if (due.rollUp) due.rollUp = file.rollUp(rollUpMs);
