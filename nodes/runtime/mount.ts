@@ -39,8 +39,8 @@ export function mountHub(
 ): () => void {
   const routes = frontDoorOf(server);
   const own = new Map<string, RequestHandler>([
-    [metricsPath, (req, res) => hub.metricsEndpoint(req, res)],
     [rpcPath, (req, res) => hub.rpcEndpoint(req, res)],
+    [metricsPath, (req, res) => hub.metricsEndpoint(req, res)],
   ]);
   for (const path of own.keys())
     if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
