@@ -37,6 +37,35 @@ export async function settledAccount({ url, adminKey }, transport, sent) {
   }
 }
 
+/**
+ * Follows how many readings of a transport are stored, by the hub's ledger, until told to stop.
+ * @param {import('./hub.mjs').Hub} hub @param {string} transport
+ * @returns {{ stop(): Promise<{ ms: number, stored: number }[]> }} times since the begin
+ */
+export function watchStored({ url, adminKey }, transport) {
+  const client = createRpcClient(url, adminKey);
+  const begin = performance.now();
+  /** @type {{ ms: number, stored: number }[]} */
+  const samples = [];
+  let stopped = false;
+  const watching = (async () => {
+    while (!stopped) {
+      const { telemetry } = await client.call('hub.info');
+      const { stored } = accountOf(telemetry.readings[transport]);
+      samples.push({ ms: performance.now() - begin, stored });
+      await pause(500);
+    }
+  })();
+  return {
+    async stop() {
+      stopped = true;
+      await watching;
+      client.close();
+      return samples;
+    },
+  };
+}
+
 /** @param {any} account as in `hub.info` @returns {Account} */
 function accountOf(account = {}) {
   const { received = 0, stored = 0, in_flight: inFlight = 0, ...rest } = account;
