@@ -1,5 +1,6 @@
 // A real InfluxDB 1 behind a stretch of wire that can fail.
 import { Agent, createServer, request } from 'node:http';
+import { gunzipSync } from 'node:zlib';
 import { findTool } from '../../test/support/require-tool.ts';
 import { launchInfluxd } from '../../test/support/influxd.ts';
 import { freePort } from '../../test/support/free-port.ts';
@@ -74,7 +75,8 @@ async function startWire(target, look) {
   /** @param {import('node:http').IncomingMessage} req @param {Buffer} body @param {import('node:http').ServerResponse} res */
   const carry = (req, body, res) => {
     const { method, url, headers } = req;
-    if (url?.startsWith('/write')) look(body.toString());
+    const plain = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
+    if (url?.startsWith('/write')) look(plain.toString());
     const onward = request(`${target}${url}`, { method, headers, agent }, (answer) => {
       res.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(res);

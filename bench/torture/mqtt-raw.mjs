@@ -9,24 +9,23 @@ import mqttPacket from 'mqtt-packet';
  * Connects; the socket reads on until it is paused. A connection that breaks is not made again.
  * @param {number} port
  * @param {{ clientId: string, username: string, password: string, clean?: boolean }} who
+ * @param {(packet: import('mqtt-packet').Packet) => void} [onPacket] gets what comes after the CONNACK
  * @returns {Promise<import('node:net').Socket>}
  */
-export async function openMqtt(port, { clientId, username, password, clean = true }) {
+export async function openMqtt(port, who, onPacket = () => undefined) {
+  const { clientId, username, password, clean = true } = who;
   const socket = connect(port, '127.0.0.1');
   socket.setNoDelay(true);
-  const connack = new Promise((resolve, reject) => {
-    const parser = mqttPacket.parser({ protocolVersion: 4 });
-    const read = (/** @type {Buffer} */ chunk) => void parser.parse(chunk);
-    parser.once('packet', (packet) => {
-      socket.off('data', read);
-      if (packet.cmd === 'connack' && packet.returnCode === 0) resolve(undefined);
-      else reject(new Error(`${clientId} was refused`));
-    });
-    socket.on('data', read);
-    socket.once('error', reject);
-    socket.once('close', () => reject(new Error(`${clientId} was disconnected`)));
+  const accepted = Promise.withResolvers();
+  const parser = mqttPacket.parser({ protocolVersion: 4 });
+  parser.on('packet', (packet) => {
+    if (packet.cmd !== 'connack') onPacket(packet);
+    else if (packet.returnCode === 0) accepted.resolve(undefined);
+    else accepted.reject(new Error(`${clientId} was refused with ${packet.returnCode}`));
   });
-  socket.on('error', () => undefined);
+  socket.on('data', (chunk) => void parser.parse(chunk));
+  socket.on('error', accepted.reject);
+  socket.on('close', () => accepted.reject(new Error(`${clientId} was disconnected`)));
   socket.write(
     mqttPacket.generate({
       cmd: 'connect',
@@ -39,8 +38,7 @@ export async function openMqtt(port, { clientId, username, password, clean = tru
       password: Buffer.from(password),
     }),
   );
-  await connack;
-  socket.on('data', () => undefined);
+  await accepted.promise;
   return socket;
 }
 

@@ -60,6 +60,7 @@ export async function run({ quick, log }) {
 /** @param {Case} one @param {number} seed @param {boolean} quick */
 const harmed = ({ file, harm }, seed, quick) =>
   trial({
+    stored: (site) => whatCanBeRead(storedInFile(site)),
     async happen({ site, keep }) {
       const before = await report(site, quick);
       await site.stop();
@@ -81,7 +82,7 @@ const harmed = ({ file, harm }, seed, quick) =>
         keptAside: files.filter((name) => name.startsWith(`${file}.damaged-`)),
         said: site.hub.output().includes('damaged'),
         up: result?.status === 'up',
-        survived: `${audit(before, storedInFile(site)).stored} of ${was.stored}`,
+        survived: `${audit(before, whatCanBeRead(storedInFile(site))).stored} of ${was.stored}`,
       };
     },
   });
@@ -93,6 +94,15 @@ const neverStarted = {
   up: false,
   survived: 'none',
 };
+
+/** @param {Iterable<import('../audit.mjs').StoredReading>} stored of a file that may still be damaged */
+function* whatCanBeRead(stored) {
+  try {
+    yield* stored;
+  } catch {
+    // What cannot be read is missing.
+  }
+}
 
 /** Readings of new devices. @param {import('../site.mjs').Site} site @param {boolean} quick */
 async function report(site, quick) {

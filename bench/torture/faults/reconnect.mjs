@@ -1,6 +1,5 @@
 // The broker is gone and comes back, and every device wants to be the first.
 import { setTimeout as pause } from 'node:timers/promises';
-import mqttPacket from 'mqtt-packet';
 import { connectAsync } from 'mqtt';
 import { count } from '../../figures.mjs';
 import { eachOf } from '../../each-of.mjs';
@@ -103,15 +102,11 @@ async function leaveMessages({ mqttUrl, adminKey }, devices) {
 
 /** Whether what waited for a device comes. @param {Hub} hub @param {Device} device */
 async function comeBack({ mqttPort }, device) {
-  const socket = await openMqtt(mqttPort, kept(device));
-  const parser = mqttPacket.parser();
-  const waited = new Promise((resolve) =>
-    parser.on('packet', (packet) => {
-      if (packet.cmd === 'publish') resolve(packet.payload.toString() === device.id);
-    }),
-  );
-  socket.on('data', (chunk) => void parser.parse(chunk));
-  const came = await Promise.race([waited, pause(2_000, false)]);
+  const waited = Promise.withResolvers();
+  const socket = await openMqtt(mqttPort, kept(device), (packet) => {
+    if (packet.cmd === 'publish') waited.resolve(packet.payload.toString() === device.id);
+  });
+  const came = await Promise.race([waited.promise, pause(5_000, false)]);
   socket.destroy();
   return came;
 }

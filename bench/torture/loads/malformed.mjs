@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import mqttPacket from 'mqtt-packet';
 import { WebSocket } from 'ws';
-import { openDevice } from '../mqtt-raw.mjs';
+import { openMqtt } from '../mqtt-raw.mjs';
 import { createRandom, mutateBytes, mutateDocument, pick, strangeValues } from '../mutate.mjs';
 
 /** @typedef {import('../mqtt-raw.mjs').Device} Device */
@@ -133,12 +133,10 @@ async function telemetryPayloads(attack, count) {
   const window = 50;
   const branches = ['telemetry', 'telemetry', 'status', 'command/response'];
   for (let sent = 0; sent < count;) {
-    const socket = await openDevice(port, device);
-    const parser = mqttPacket.parser();
     let acknowledged = 0;
     let own = 0;
-    parser.on('packet', () => (acknowledged += 1));
-    socket.on('data', (chunk) => void parser.parse(chunk));
+    const who = { clientId: device.id, username: device.id, password: device.key };
+    const socket = await openMqtt(port, who, () => (acknowledged += 1));
     while (sent < count && !socket.destroyed) {
       if (own - acknowledged >= window) {
         await pause(1);
