@@ -24,8 +24,6 @@ export interface RecordFile {
   all(kind: string): string[];
   /** All changes or none, in their order, in one commit. */
   commit(changes: readonly RecordChange[]): void;
-  /** Writes a copy to a new file. */
-  copyTo(path: string): void;
   close(): void;
 }
 
@@ -45,9 +43,6 @@ export function createRecordFile(path: string): RecordFile {
           else put.run(name, id, text);
         }
       }),
-    copyTo(path) {
-      db.prepare('VACUUM INTO ?').run(path);
-    },
     close,
   };
 }

@@ -1,4 +1,5 @@
 import type { RecordStore } from '../../core/records.ts';
+import { copyDatabase } from './copy-database.ts';
 import { createGroupQueue } from './group-queue.ts';
 import type { RecordChange } from './record-file.ts';
 import type { RecordOperations } from './sqlite-record-writer.worker.ts';
@@ -65,7 +66,7 @@ export async function createSqliteRecordStore(options: {
     remove: (kind, id) => change({ kind, id }),
     async backup(copy) {
       await lastChange;
-      await worker.call('copy', copy);
+      await copyDatabase(file, copy);
     },
     close: () => (closing ??= close()),
   };

@@ -6,7 +6,6 @@ export type RecordOperations = {
   open: { request: string; answer: undefined };
   all: { request: string; answer: string[] };
   commit: { request: RecordChange[]; answer: undefined };
-  copy: { request: string; answer: undefined };
   close: { request: undefined; answer: undefined };
 };
 
@@ -24,10 +23,6 @@ serveCalls<RecordOperations>({
   all: (kind) => ({ value: file().all(kind) }),
   commit(changes) {
     file().commit(changes);
-    return { value: undefined };
-  },
-  copy(path) {
-    file().copyTo(path);
     return { value: undefined };
   },
   close() {
