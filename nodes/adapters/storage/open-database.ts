@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** What makes a file one of ours: SQLite's application_id, and the version of its layout. */
@@ -34,6 +35,15 @@ export function isDamage(error: unknown): boolean {
   return code === sqliteCorrupt || code === sqliteNotADatabase;
 }
 
+/** Reads what we have packed ourselves. @throws DamagedDatabase when it cannot be unpacked any more */
+export function unpackStored<T>(unpack: () => T): T {
+  try {
+    return unpack();
+  } catch (error) {
+    throw new DamagedDatabase(`a packed body is damaged: ${String(error)}`);
+  }
+}
+
 /** @throws DamagedDatabase when the file is not whole; reads all of it, so a large one takes its time */
 export function checkWhole(db: DatabaseSync, file: string): void {
   const [found] = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {});
@@ -47,7 +57,7 @@ export function checkWhole(db: DatabaseSync, file: string): void {
  */
 export function openForWriting(file: string, kind: FileKind): OpenDatabase {
   return explained(file, () => {
-    const lock = new DatabaseSync(`${file}.lock`);
+    const lock = new DatabaseSync(lockOf(file));
     let db: DatabaseSync | undefined;
     try {
       lock.exec('BEGIN EXCLUSIVE');
@@ -56,6 +66,7 @@ export function openForWriting(file: string, kind: FileKind): OpenDatabase {
       db.exec('PRAGMA busy_timeout = 1000');
       prepareFile(db, file, kind);
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY');
+      mark(lock, kind);
     } catch (error) {
       db?.close();
       lock.close();
@@ -71,6 +82,18 @@ export function openForWriting(file: string, kind: FileKind): OpenDatabase {
     };
   });
 }
+
+/** The file that is locked while a database is open. */
+export const lockOf = (file: string): string => `${file}.lock`;
+
+/** Writes down in the lock whose file it is: a damaged one may not say so any more. */
+function mark(lock: DatabaseSync, { applicationId }: FileKind): void {
+  if (pragma(lock, 'application_id') === applicationId) return;
+  lock.exec(`PRAGMA application_id = ${applicationId}; COMMIT; BEGIN EXCLUSIVE`);
+}
+
+const pragma = (db: DatabaseSync, name: string): unknown =>
+  Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
 
 /** Runs all of `work` or nothing of it. */
 export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
@@ -90,23 +113,47 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
 }
 
 function prepareFile(db: DatabaseSync, file: string, kind: FileKind): void {
-  const pragma = (name: string): unknown =>
-    Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
-  const [id, version] = [pragma('application_id'), Number(pragma('user_version'))];
-  const tables = db.prepare('SELECT count(*) AS count FROM sqlite_schema').get();
-  if (id === 0 && tables?.['count'] === 0) {
+  const [id, version] = [pragma(db, 'application_id'), Number(pragma(db, 'user_version'))];
+  const columns = columnsOf(db);
+  if (id === 0 && columns.size === 0) {
     db.exec(
       `BEGIN; ${kind.layout}; PRAGMA application_id = ${kind.applicationId};` +
         `PRAGMA user_version = ${kind.version}; COMMIT`,
     );
-  } else if (id !== kind.applicationId) {
+    return;
+  }
+  const hasLayout = [...columnsOfLayout(kind)].every((column) => columns.has(column));
+  if (hasLayout && id !== kind.applicationId)
+    throw new DamagedDatabase(`${file} is damaged: its header is not that of its tables`);
+  if (!hasLayout && id === kind.applicationId && version === kind.version)
+    throw new DamagedDatabase(`${file} is damaged: its tables are not all there`);
+  if (id !== kind.applicationId)
     throw new Error(`${file} belongs to another program; name another file`);
-  } else {
-    migrate(db, version, kind);
-    if (pragma('user_version') !== kind.version)
-      throw new Error(
-        `${file} has layout version ${version}, this hub knows ${kind.version}: it was written by another version of the hub`,
-      );
+  migrate(db, version, kind);
+  if (pragma(db, 'user_version') !== kind.version)
+    throw new Error(
+      `${file} has layout version ${version}, this hub knows ${kind.version}: it was written by another version of the hub`,
+    );
+}
+
+/** All columns, as `table.column`. */
+function columnsOf(db: DatabaseSync): Set<string> {
+  const rows = db
+    .prepare(
+      `SELECT tables.name || '.' || columns.name AS name
+       FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns WHERE tables.type = 'table'`,
+    )
+    .all();
+  return new Set(rows.map(({ name }) => name as string));
+}
+
+function columnsOfLayout({ layout }: FileKind): Set<string> {
+  const db = new DatabaseSync(':memory:');
+  try {
+    db.exec(layout);
+    return columnsOf(db);
+  } finally {
+    db.close();
   }
 }
 
@@ -120,6 +167,7 @@ function explained<T>(file: string, open: () => T): T {
   try {
     return open();
   } catch (error) {
+    if (error instanceof DamagedDatabase) throw error;
     const { message, errcode } = error as Error & { errcode?: number };
     switch (errcode === undefined ? undefined : errcode & 0xff) {
       case sqliteCorrupt:
@@ -129,7 +177,9 @@ function explained<T>(file: string, open: () => T): T {
         );
       case sqliteCantOpen:
         throw new Error(
-          `${file} cannot be opened: its folder does not exist or may not be written to`,
+          isFolder(file)
+            ? `${file} is a folder; name a file`
+            : `${file} cannot be opened: its folder does not exist or may not be written to`,
         );
       case sqliteBusy:
         throw new Error(`${file} is in use by another hub; stop it or name another file`);
@@ -138,3 +188,6 @@ function explained<T>(file: string, open: () => T): T {
     }
   }
 }
+
+const isFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

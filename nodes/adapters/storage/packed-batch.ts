@@ -18,9 +18,11 @@ export function encodeBatch({ series, timestamp, number, quality, text }: Packed
   return body;
 }
 
+/** @throws Error for a body that was not encoded so */
 export function decodeBatch(body: Uint8Array): PackedReadings {
   const view = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const count = view.readUInt32LE(0);
+  if (headerBytes + count * bytesPerReading > view.length) throw new Error('it is cut off');
   let offset = headerBytes;
   // A copy stands at an address that suits the column, and can be given to another thread.
   const column = (width: number): ArrayBuffer => {

@@ -1,9 +1,8 @@
 import { closeSync, existsSync, openSync, readSync, renameSync } from 'node:fs';
-import { isDamage, type FileKind } from './open-database.ts';
+import { isDamage, lockOf, type FileKind } from './open-database.ts';
 
 /** Files that belong to one database. */
 const parts = ['', '-wal', '-shm'];
-const magic = Buffer.from('SQLite format 3\0');
 /** Where SQLite's header has the application_id. */
 const idOffset = 68;
 
@@ -16,14 +15,14 @@ export interface Opened<T> {
 /**
  * Opens a database of ours. A damaged one is given another name, with all that belongs to it, and a new one is made;
  * a file that may be somebody else's stays as it is.
- * @param open closes what it has opened when it fails
+ * @param open closes what it has opened when it fails; it is told where a damaged file went
  * @param now milliseconds since the epoch
  * @throws what `open` fails with, unless it is damage
  */
 export function openOrQuarantine<T>(
   file: string,
   kind: FileKind,
-  open: () => T,
+  open: (quarantined?: string) => T,
   now: number,
 ): Opened<T> {
   try {
@@ -31,24 +30,31 @@ export function openOrQuarantine<T>(
   } catch (error) {
     if (!isDamage(error) || !isOurs(file, kind)) throw error;
     const quarantined = setAside(file, now);
-    return { opened: open(), quarantined };
+    return { opened: open(quarantined), quarantined };
   }
 }
 
-/** A power cut may leave zeros where the header was. */
+/** A power cut may leave anything where the header was; then the lock beside the file says whose it is. */
 function isOurs(file: string, { applicationId }: FileKind): boolean {
+  const header = headerOf(file);
+  return (
+    header.every((byte) => byte === 0) ||
+    header.readUInt32BE(idOffset) === applicationId ||
+    headerOf(lockOf(file)).readUInt32BE(idOffset) === applicationId
+  );
+}
+
+/** The first bytes of a file; zeros where it has none. */
+function headerOf(file: string): Buffer {
   const header = Buffer.alloc(idOffset + 4);
+  if (!existsSync(file)) return header;
   const descriptor = openSync(file, 'r');
   try {
     readSync(descriptor, header, 0, header.length, 0);
   } finally {
     closeSync(descriptor);
   }
-  if (header.every((byte) => byte === 0)) return true;
-  return (
-    header.subarray(0, magic.length).equals(magic) &&
-    header.readUInt32BE(idOffset) === applicationId
-  );
+  return header;
 }
 
 /** Renames a file; it may be looked into later. Gives its new name. */

@@ -16,10 +16,18 @@ export interface WorkerHost<O extends Operations> {
   stop(): Promise<void>;
 }
 
+/** The database of a worker turned out to be damaged: what was asked has not been done. */
+export class StorageDamaged extends Error {
+  override name = 'StorageDamaged';
+}
+
 /** Starts the thread of a worker file. */
 export type StartThread = (url: URL) => Worker;
 
-const startThread: StartThread = (url) => new Worker(url);
+/** Each thread has a heap of its own, and what these make is short-lived: more room would only be filled. */
+const resourceLimits = { maxYoungGenerationSizeMb: 8 };
+
+const startThread: StartThread = (url) => new Worker(url, { resourceLimits });
 
 /**
  * The address of a worker file beside the calling module, which is TypeScript in a checkout and JavaScript in the
@@ -30,10 +38,11 @@ export function workerUrl(name: string, moduleUrl: string): URL {
   return new URL(`./${name}${moduleUrl.endsWith('.ts') ? '.ts' : '.js'}`, moduleUrl);
 }
 
-/** Starts a worker that answers calls with `serveCalls`. */
+/** Starts a worker that answers calls with `serveCalls`; `onFailure` is told when it ends by itself. */
 export function createWorkerHost<O extends Operations>(
   url: URL,
   start: StartThread = startThread,
+  onFailure: (error: Error) => void = () => undefined,
 ): WorkerHost<O> {
   const worker = start(url);
   const pending = new Map<
@@ -44,10 +53,16 @@ export function createWorkerHost<O extends Operations>(
   let failure: Error | undefined;
 
   const fail = (error: Error): void => {
-    failure ??= error;
+    if (failure) return;
+    failure = error;
     const waiting = [...pending.values()];
     pending.clear();
-    for (const { reject } of waiting) reject(failure);
+    for (const { reject } of waiting) reject(error);
+  };
+  const failByItself = (error: Error): void => {
+    if (failure) return;
+    fail(error);
+    onFailure(error);
   };
   worker.on('message', (outcome: Outcome) => {
     const call = pending.get(outcome.id);
@@ -56,13 +71,13 @@ export function createWorkerHost<O extends Operations>(
     else call?.resolve(outcome.value);
   });
   worker.on('error', (error) =>
-    fail(
+    failByItself(
       new Error(
         `the storage thread failed: ${error instanceof Error ? error.message : String(error)}`,
       ),
     ),
   );
-  worker.on('exit', (code) => fail(new Error(`the storage thread ended (code ${code})`)));
+  worker.on('exit', (code) => failByItself(new Error(`the storage thread ended (code ${code})`)));
 
   return {
     call: (name, request, transfer = []) =>
@@ -86,7 +101,8 @@ export function createWorkerHost<O extends Operations>(
 /** SQLITE_FULL, in the low byte of an extended result code. */
 const sqliteFull = 13;
 
-function unpackError({ message, rpc, sqlite }: PackedError): Error {
+function unpackError({ message, rpc, sqlite, damage }: PackedError): Error {
+  if (damage) return new StorageDamaged(message);
   if (rpc) return new RpcError(rpc.code, rpc.reason, rpc.details);
   if (sqlite !== undefined && (sqlite & 0xff) === sqliteFull)
     return new RpcError(ErrorCode.ResourceExhausted, 'the disk of the store is full');

@@ -1,5 +1,6 @@
 import { parentPort, type Transferable } from 'node:worker_threads';
 import { RpcError, type ErrorCode } from '../../core/rpc/errors.ts';
+import { isDamage } from './open-database.ts';
 
 /** The operations of a worker: request and answer by name. */
 export type Operations = Record<string, { request: unknown; answer: unknown }>;
@@ -30,6 +31,8 @@ export interface PackedError {
   rpc?: { code: ErrorCode; reason: string; details: Record<string, unknown> };
   /** SQLite's extended result code. */
   sqlite?: number;
+  /** The database is damaged. */
+  damage?: true;
 }
 
 /** The worker's side: answers the calls of the thread that started it, one after the other. */
@@ -54,5 +57,9 @@ function packError(error: unknown): PackedError {
     return { message: error.message, rpc: { code, reason, details } };
   }
   const { message, errcode } = error as { message?: string; errcode?: number };
-  return { message: message ?? String(error), ...(errcode !== undefined && { sqlite: errcode }) };
+  return {
+    message: message ?? String(error),
+    ...(errcode !== undefined && { sqlite: errcode }),
+    ...(isDamage(error) && { damage: true }),
+  };
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,7 +10,9 @@ import {
 } from '../../../nodes/adapters/storage/sqlite/sqlite-telemetry-store.ts';
 import type { TelemetryStore } from '../../../nodes/core/telemetry/ports.ts';
 import { telemetryStoreContract } from '../../contract/telemetry-store.ts';
+import { createMemoryLog } from '../../support/domain.ts';
 import { spawnDurableWriter } from '../../support/spawn-durable-writer.ts';
+import { inTelemetryFile } from '../../support/telemetry-file.ts';
 import { until } from '../../support/until.ts';
 
 const spawnWriter = (folder: string) => spawnDurableWriter('telemetry', folder);
@@ -78,6 +80,11 @@ describe('createSqliteTelemetryStore', () => {
     await assert.rejects(open(), /layout version 99/);
   });
 
+  it('says clearly that there is a folder in its place', async () => {
+    await mkdir(file);
+    await assert.rejects(open(), /telemetry\.db is a folder; name a file/);
+  });
+
   it('says clearly that the folder does not exist', async () => {
     await assert.rejects(
       open({ file: join(folder, 'no', 'such.db') }),
@@ -95,14 +102,31 @@ describe('createSqliteTelemetryStore', () => {
   it('moves readings to their place when nothing is written for a while', async () => {
     const store = await open({ moveWhenIdleMs: 1 });
     await store.write(readings(0, 100));
-    const reader = new DatabaseSync(file, { readOnly: true });
-    try {
-      const moved = () => reader.prepare('SELECT count(*) AS n FROM readings').get()?.['n'] === 100;
-      await until('the readings are moved', moved);
-    } finally {
-      reader.close();
-    }
+    await until('the readings are moved', () =>
+      inTelemetryFile(file, (rows) => rows('readings') === 100),
+    );
     assert.equal(await count(store), 100);
+  });
+
+  it('loses and repeats nothing between commits and moves of any size', async function () {
+    this.timeout(60_000);
+    const store = await open({ moveAtRows: 40_000, maxCommitReadings: 9_001, moveWhenIdleMs: 1 });
+    let written = 0;
+    const sizes = [1, 4_999, 9_001, 8_191, 7, 20_003, 8_999, 4_321];
+    for (let round = 0; round < 4; round++)
+      await Promise.all(sizes.map((size) => store.write(readings((written += size) - size, size))));
+    const sumOfAll = (written * (written - 1)) / 2;
+    const check = async (): Promise<void> => {
+      assert.equal(await count(store), written);
+      const query = { device_ids: ['d'], start: 0, end: 1e9, limit: 1 };
+      const { series } = await store.query({ ...query, aggregation: 'sum' });
+      assert.equal(series[0]?.points[0]?.value, sumOfAll);
+    };
+    await check();
+    await until('all are moved', () => inTelemetryFile(file, (rows) => rows('hot') === 0));
+    await check();
+    assert.equal((await store.health()).readings, written);
+    inTelemetryFile(file, (rows) => assert.equal(rows('readings'), written));
   });
 
   it('deletes what a removed device leaves behind bit by bit, also after a restart', async () => {
@@ -128,27 +152,86 @@ describe('createSqliteTelemetryStore', () => {
     await store.write(readings(5_000, 10));
   });
 
+  const killable = () => {
+    const threads = new Map<string, Worker>();
+    const startThread = (url: URL): Worker => {
+      const worker = new Worker(url);
+      threads.set(/(writer|reader)\.worker/.exec(url.pathname)?.[1] ?? '', worker);
+      return worker;
+    };
+    return { startThread, kill: (name: string) => threads.get(name)?.terminate() };
+  };
   for (const broken of ['writer', 'reader']) {
-    it(`rejects what is under way and says so in its health when the ${broken} thread dies`, async () => {
-      const threads = new Map<string, Worker>();
-      const store = await open({
-        startThread: (url) => {
-          const worker = new Worker(url);
-          threads.set(/(writer|reader)\.worker/.exec(url.pathname)?.[1] ?? '', worker);
-          return worker;
-        },
-      });
+    it(`rejects what is under way when the ${broken} thread dies, starts it again and says so in its health`, async () => {
+      const { startThread, kill } = killable();
+      const log = createMemoryLog();
+      const store = await open({ startThread, log });
       await store.write(readings(0, 10));
       const underWay = broken === 'writer' ? store.write(readings(10, 200_000)) : count(store);
-      const [outcome] = await Promise.allSettled([underWay, threads.get(broken)?.terminate()]);
-      if (broken === 'writer') assert.equal(outcome.status, 'rejected');
-      const later = broken === 'writer' ? store.write(readings(0, 1)) : count(store);
-      await assert.rejects(later, /storage thread ended/);
+      const [outcome] = await Promise.allSettled([underWay, kill(broken)]);
+      if (broken === 'writer') {
+        assert.equal(outcome.status, 'rejected');
+        assert.match(String(outcome.reason), /storage thread ended/);
+      }
+      await store.write([...readings(0, 1), { ...readings(0, 1)[0]!, measurement_type: 'new' }]);
+      assert.ok((await count(store)) >= 10);
       const health = await store.health();
-      assert.equal(health.ok, false);
-      assert.match(health.detail, /storage thread ended/);
+      assert.equal(health.ok, true);
+      assert.match(health.detail, /storage thread ended .* it is started again/);
+      assert.match(log.lines.join(), /storage thread ended/);
     });
   }
+
+  it('waits longer and longer before it starts a thread again that keeps dying, and refuses meanwhile', async () => {
+    const { startThread, kill } = killable();
+    const store = await open({ startThread });
+    await kill('writer');
+    await store.write(readings(0, 1));
+    await kill('writer');
+    await assert.rejects(store.write(readings(1, 1)), /storage thread ended/);
+    const { ok, detail } = await store.health();
+    assert.equal(ok, false);
+    assert.match(detail, /storage thread ended/);
+    await until('writing goes on', () =>
+      store.write(readings(2, 1)).then(
+        () => true,
+        () => false,
+      ),
+    );
+    assert.equal(await count(store), 2);
+  });
+
+  it('refuses what a full disk has no room for, and goes on by itself once there is room', async () => {
+    const store = await open({ maxPages: 600, moveAtRows: 5_000, moveWhenIdleMs: 20 });
+    let acknowledged = 0;
+    const refused = async (): Promise<unknown> => {
+      for (;;)
+        try {
+          const { stored } = await store.write(readings(acknowledged, 1_000));
+          acknowledged += stored;
+        } catch (error) {
+          return error;
+        }
+    };
+    const error = await refused();
+    assert.equal((error as { code: number }).code, -32006);
+    assert.match(String(error), /disk of the store is full/);
+    assert.match((await store.health()).detail, /disk of the store is full/);
+    assert.equal(await count(store), acknowledged);
+
+    const before = acknowledged / 2;
+    await store.expire({ all: before, by_type: {} });
+    await until('it takes readings again', async () => {
+      const outcome = await store.write(readings(acknowledged, 100)).catch(() => undefined);
+      acknowledged += outcome?.stored ?? 0;
+      return outcome;
+    });
+    await until('it says that it is well', async () => (await store.health()).ok);
+    assert.equal(await count(store), acknowledged - before);
+    await store.close();
+    const again = await open();
+    assert.equal(await count(again), acknowledged - before);
+  });
 
   it('forgets a series again whose first commit failed', async () => {
     const store = await open();

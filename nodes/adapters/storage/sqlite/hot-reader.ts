@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { ReadingValue, ValueType } from '../../../core/telemetry/types.ts';
+import { unpackStored } from '../open-database.ts';
 import { decodeBatch } from '../packed-batch.ts';
 import { unpackValue } from '../packing.ts';
 
@@ -23,7 +24,8 @@ export function createHotReader(db: DatabaseSync): ReadHot {
     const types = new Map(asked.map(({ id, type }) => [id, type]));
     const found = new Map<number, Map<number, ReadingValue>>();
     for (const { readings } of commits.all()) {
-      const { series, timestamp, number, text } = decodeBatch(readings as Uint8Array);
+      const pack = unpackStored(() => decodeBatch(readings as Uint8Array));
+      const { series, timestamp, number, text } = pack;
       let nextText = 0;
       for (let i = 0; i < series.length; i++) {
         const value = number[i] ?? 0;

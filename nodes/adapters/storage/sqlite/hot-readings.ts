@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { unpackStored } from '../open-database.ts';
 import { decodeBatch, encodeBatch } from '../packed-batch.ts';
 import type { PackedReadings } from '../packing.ts';
 import { noSeries } from './sorted-run.ts';
@@ -36,7 +37,7 @@ export function createHotReadings(db: DatabaseSync): HotReadings {
   const stored = db.prepare('SELECT number, readings FROM hot ORDER BY number').all();
   let commits = stored.map(({ number, readings }): HotCommit => ({
     number: number as number,
-    readings: decodeBatch(readings as Uint8Array),
+    readings: unpackStored(() => decodeBatch(readings as Uint8Array)),
   }));
   let next = (commits.at(-1)?.number ?? 0) + 1;
   const count = (of: readonly HotCommit[]): number =>

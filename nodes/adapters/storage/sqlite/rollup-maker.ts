@@ -1,4 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { unpackStored } from '../open-database.ts';
 import { createNumberReader } from './number-columns.ts';
 import { hourMs, hoursPerDay } from './rollup-slots.ts';
 import { mergeRollups, rollupOf, type Rollup } from './rollup.ts';
@@ -111,5 +112,5 @@ export function createRollupMaker(db: DatabaseSync): RollupMaker {
 
 const partOf = ({ sorted, ...rollup }: HourRow): Part => ({
   count: rollup.count,
-  ...(sorted && { numbers: { rollup, sorted: decodeValues(sorted) } }),
+  ...(sorted && { numbers: { rollup, sorted: unpackStored(() => decodeValues(sorted)) } }),
 });

@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { BucketAt } from '../../../core/telemetry/interval.ts';
 import type { Aggregation } from '../../../core/telemetry/ports.ts';
 import type { ReadingValue } from '../../../core/telemetry/types.ts';
+import { unpackStored } from '../open-database.ts';
 import { unpackValue } from '../packing.ts';
 import { dayMs, hourMs } from './rollup-slots.ts';
 import type { Rollup } from './rollup.ts';
@@ -141,6 +142,6 @@ export function createRollupReader(db: DatabaseSync): ReadRollups {
 
 function toPart({ sorted: body, ...row }: RollupRow): RollupPart {
   if (!body) return { ...row, sorted: undefined };
-  const sorted = decodeValues(body);
+  const sorted = unpackStored(() => decodeValues(body));
   return { ...row, sorted, count: countValues(sorted) };
 }

@@ -42,7 +42,7 @@ const rollups = `
     ) WITHOUT ROWID`;
 
 /** All hours of all series wait for their rollups; one more on each side, because division cuts towards zero. */
-const markAllStale = `
+export const markAllStale = `
     INSERT INTO stale SELECT id,
       (SELECT min(timestamp) FROM readings WHERE series = id) / 3600000 - 1,
       (SELECT max(timestamp) FROM readings WHERE series = id) / 3600000 + 1

@@ -1,16 +1,16 @@
+import { openTelemetryFile, type OpenRequest } from './open-telemetry-file.ts';
 import type { SeriesExpiry } from './reading-remover.ts';
-import {
-  createTelemetryFile,
-  type LoadedSeries,
-  type ReadingsCommit,
-  type TelemetryFile,
-} from './telemetry-file.ts';
+import { type LoadedSeries, type ReadingsCommit, type TelemetryFile } from './telemetry-file.ts';
 import { createUpkeep, type Upkeep, type UpkeepTuning } from './upkeep.ts';
 import { serveCalls } from '../worker-port.ts';
 
 // A type and not an interface, because only that fits an index signature.
 export type WriterOperations = {
-  open: { request: { file: string } & UpkeepTuning; answer: LoadedSeries };
+  open: {
+    request: OpenRequest & UpkeepTuning;
+    /** `notes` say what was wrong with the file and what became of it. */
+    answer: LoadedSeries & { notes: string[] };
+  };
   commit: { request: ReadingsCommit; answer: undefined };
   remove: { request: number[]; answer: undefined };
   /** Deletes a part of what is too old; answers whether something of it is left. */
@@ -28,13 +28,14 @@ const open = (): { file: TelemetryFile; upkeep: Upkeep } => {
 };
 
 serveCalls<WriterOperations>({
-  open({ file: path, ...tuning }) {
-    const file = createTelemetryFile(path);
-    opened = { file, upkeep: createUpkeep(file, tuning) };
-    return { value: file.loaded };
+  open(request) {
+    const { file, notes } = openTelemetryFile(request);
+    opened = { file, upkeep: createUpkeep(file, request) };
+    return { value: { ...file.loaded, notes } };
   },
   commit(commit) {
     const { file, upkeep } = open();
+    upkeep.assertWell();
     file.commit(commit);
     upkeep.committed(commit.readings.series.length);
     return { value: undefined };
@@ -48,6 +49,7 @@ serveCalls<WriterOperations>({
   expire: (expiries) => ({ value: open().file.expire(expiries) }),
   state() {
     const { file, upkeep } = open();
+    upkeep.assertWell();
     const problem = upkeep.problem();
     return {
       value: {

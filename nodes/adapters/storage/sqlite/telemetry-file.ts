@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction, openForWriting } from '../open-database.ts';
+import { inTransaction, type OpenDatabase } from '../open-database.ts';
 import type { PackedReadings } from '../packing.ts';
 import { createHotReadings, type Forgotten } from './hot-readings.ts';
 import { createReadingMover } from './reading-mover.ts';
@@ -7,7 +7,7 @@ import { createReadingRemover, type SeriesExpiry } from './reading-remover.ts';
 import { createRollupBuilder } from './rollup-builder.ts';
 import { createRollupMarks } from './rollup-marks.ts';
 import { hourOf } from './rollup-slots.ts';
-import { telemetryFile, type LatestRow, type SeriesRow } from './sqlite-schema.ts';
+import type { LatestRow, SeriesRow } from './sqlite-schema.ts';
 
 /** What one commit writes. */
 export interface ReadingsCommit {
@@ -47,9 +47,8 @@ export interface TelemetryFile {
   close(): void;
 }
 
-/** @throws Error that says what is wrong with the file */
-export function createTelemetryFile(path: string): TelemetryFile {
-  const { db, close } = openForWriting(path, telemetryFile);
+/** Loads what is in an open file. @throws Error when it is damaged */
+export function createTelemetryFile({ db, close }: OpenDatabase): TelemetryFile {
   db.exec('PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 4000');
   const series = db.prepare('SELECT * FROM series').all() as unknown as SeriesRow[];
   const latest = readLatest(db, series);

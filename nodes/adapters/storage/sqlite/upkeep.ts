@@ -1,3 +1,4 @@
+import { isDamage } from '../open-database.ts';
 import type { TelemetryFile } from './telemetry-file.ts';
 
 /** When the work between commits is done. */
@@ -12,6 +13,8 @@ export interface UpkeepTuning {
 
 /** Commits that wait are moved too when they are so many: a question looks into each of them. */
 const moveAtCommits = 2_000;
+/** While moves fail, as many readings may gather as these take. */
+const mostMoves = 4;
 /** Readings moved at once: a commit that comes meanwhile waits for so many. */
 const usualRows = 5_000;
 /** A move goes on faster than readings come in, however many these are. */
@@ -30,6 +33,8 @@ export interface Upkeep {
   sweep(): void;
   /** What the work failed with last; it is tried again. */
   problem(): Error | undefined;
+  /** @throws what the work failed with if no commit must follow: the file is damaged, or too much waits to be moved */
+  assertWell(): void;
   stop(): void;
 }
 
@@ -38,7 +43,9 @@ export function createUpkeep(
   { moveAtRows, moveWhenIdleMs, rollUpEveryMs }: UpkeepTuning,
 ): Upkeep {
   const due = { move: false, sweep: true, rollUp: true };
-  let committedRows = 0;
+  /** Committed while a move is under way, since its last part. */
+  let overtaking = 0;
+  let isBusy = false;
   let problem: Error | undefined;
   let cancelTurn: (() => void) | undefined;
   let isStopped = false;
@@ -46,27 +53,30 @@ export function createUpkeep(
   const isFull = (): boolean => file.hotRows() >= moveAtRows || file.hotCommits() >= moveAtCommits;
   const doNext = (): void => {
     if (due.move) {
-      const rows = Math.ceil(Math.max(usualRows, committedRows * aheadOfCommits));
+      const rows = Math.ceil(Math.max(usualRows, overtaking * aheadOfCommits));
+      overtaking = 0;
       due.move = file.move(rows) || isFull();
+      // What was committed meanwhile waits for the next move.
+      if (!due.move && file.hotRows() > 0) idle.refresh();
     } else if (due.sweep) due.sweep = file.sweep();
     else if (due.rollUp) due.rollUp = file.rollUp(rollUpMs);
   };
   const turn = (): void => {
     cancelTurn = undefined;
-    const isBusy = committedRows > 0;
+    const wasBusy = isBusy;
+    isBusy = false;
     try {
       doNext();
       problem = undefined;
     } catch (error) {
       problem = error instanceof Error ? error : new Error(String(error));
     }
-    committedRows = 0;
-    schedule(isBusy);
+    schedule(wasBusy);
   };
-  const schedule = (isBusy: boolean): void => {
+  const schedule = (wasBusy: boolean): void => {
     if (isStopped || cancelTurn || !(due.move || due.sweep || due.rollUp)) return;
     if (problem) cancelTurn = after(turn, retryMs);
-    else if (due.move || !isBusy) cancelTurn = soon(turn);
+    else if (due.move || !wasBusy) cancelTurn = soon(turn);
     else cancelTurn = after(turn, pauseMs);
   };
   const request = (work: keyof typeof due): void => {
@@ -79,13 +89,17 @@ export function createUpkeep(
 
   return {
     committed(rows) {
-      committedRows += rows;
+      isBusy = true;
+      idle.refresh();
+      if (due.move) overtaking += rows;
       // The move waits until the commit is answered for.
-      if (isFull()) request('move');
-      else idle.refresh();
+      else if (isFull()) request('move');
     },
     sweep: () => request('sweep'),
     problem: () => problem,
+    assertWell() {
+      if (problem && (isDamage(problem) || file.hotRows() > moveAtRows * mostMoves)) throw problem;
+    },
     stop() {
       isStopped = true;
       cancelTurn?.();

@@ -1,0 +1,108 @@
+import { statSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { checkWhole, DamagedDatabase, openForWriting } from '../open-database.ts';
+import { openOrQuarantine } from '../quarantine.ts';
+import { salvage } from './salvage.ts';
+import { telemetryFile } from './sqlite-schema.ts';
+import { createTelemetryFile, type TelemetryFile } from './telemetry-file.ts';
+import { commitsOfLog } from './wal-commits.ts';
+
+/** Larger files are checked while they are in use. */
+export const largestChecked = 64 * 2 ** 20;
+/** What can be read of a damaged file is read again, unless that would take too long. */
+const largestSalvaged = 256 * 2 ** 20;
+
+/** How to open a telemetry file. */
+export interface OpenRequest {
+  file: string;
+  /** Most pages of 4 KiB it may have. */
+  maxPages?: number;
+  /** What has shown that it is damaged. */
+  damage?: string;
+}
+
+export interface OpenedTelemetryFile {
+  file: TelemetryFile;
+  /** What was wrong with the file and what became of it, for people. */
+  notes: string[];
+}
+
+/**
+ * Opens a telemetry file. A damaged one is put aside under another name; a new one takes its place, with what can
+ * still be read of it.
+ * @throws Error that says what is wrong with the file, and what is not ours to put aside
+ */
+export function openTelemetryFile(request: OpenRequest): OpenedTelemetryFile {
+  const { file: path } = request;
+  const notes: string[] = [];
+  let damage = request.damage;
+  const open = (quarantined?: string): TelemetryFile => {
+    if (quarantined !== undefined) return begin(request, quarantined, damage ?? '', notes);
+    try {
+      if (damage !== undefined) throw new DamagedDatabase(damage);
+      return openWhole(request, notes);
+    } catch (error) {
+      damage = (error as Error).message;
+      throw error;
+    }
+  };
+  const { opened } = openOrQuarantine(path, telemetryFile, open, Date.now());
+  return { file: opened, notes };
+}
+
+function openWhole(request: OpenRequest, notes: string[]): TelemetryFile {
+  const { file: path } = request;
+  const [bytes, logBytes] = [sizeOf(path), sizeOf(`${path}-wal`)];
+  // SQLite would take the log for one of another file and delete it.
+  if (bytes === 0 && logBytes > 0)
+    throw new DamagedDatabase(`${path} is damaged: it is empty, and its log is not`);
+  const commits = commitsOfLog(`${path}-wal`);
+  return openWith(request, (db) => {
+    const pageBytes = Number(db.prepare('PRAGMA page_size').get()?.['page_size']);
+    if (logBytes === 0 && bytes % pageBytes !== 0)
+      throw new DamagedDatabase(`${path} is damaged: its last page is cut off`);
+    const read = Number(db.prepare('PRAGMA wal_checkpoint(PASSIVE)').get()?.['log']);
+    const lost = commits.filter((frame) => frame > read).length;
+    if (lost > 0)
+      notes.push(`the end of its log was damaged: the last ${lost} of its transactions are lost`);
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    if (bytes <= largestChecked) checkWhole(db, path);
+  });
+}
+
+/** Begins a new file in place of a damaged one. */
+function begin(
+  request: OpenRequest,
+  quarantined: string,
+  damage: string,
+  notes: string[],
+): TelemetryFile {
+  let fate = 'it is too large to be read again at once';
+  const file = openWith(request, (db) => {
+    if (sizeOf(quarantined) > largestSalvaged) return;
+    const { readings, isWhole } = salvage(quarantined, db);
+    fate = `${readings} readings of it were taken over${isWhole ? '' : ', others could not be read'}`;
+  });
+  notes.push(
+    `the file was damaged and put aside as ${quarantined}, a new one begun; ${fate} (what showed it: ${damage})`,
+  );
+  return file;
+}
+
+function openWith(
+  { file: path, maxPages }: OpenRequest,
+  prepare: (db: DatabaseSync) => void,
+): TelemetryFile {
+  const database = openForWriting(path, telemetryFile);
+  const { db } = database;
+  try {
+    if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`);
+    prepare(db);
+    return createTelemetryFile(database);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
