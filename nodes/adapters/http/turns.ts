@@ -33,8 +33,12 @@ export function createTurns(
   const connectionOf = (socket: Socket): Connection => {
     const known = connections.get(socket);
     if (known) return known;
-    const connection = { calls: 0, bytes: 0, waiting: [] };
+    const connection: Connection = { calls: 0, bytes: 0, waiting: [] };
     connections.set(socket, connection);
+    // The server resumes reading whenever it has read a request to its end.
+    socket.on('resume', () => {
+      if (connection.waiting.length > 0) socket.pause();
+    });
     return connection;
   };
   const mayBegin = ({ calls, bytes }: Connection, turn: Turn): boolean =>

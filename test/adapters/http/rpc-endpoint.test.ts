@@ -220,6 +220,28 @@ describe('POST /rpc', () => {
       socket.destroy();
     });
 
+    it('is left with what it goes on sending while it does not read its answers', async () => {
+      rig.answer('small', () => 'x'.repeat(100));
+      const socket = connect(server.port, '127.0.0.1');
+      socket.pause();
+      const one = pipelined('small', 1, 1_000);
+      let sent = 0;
+      const send = (): void => {
+        for (let i = 0; i < 100 && !socket.writableNeedDrain; i++, sent++) socket.write(one);
+      };
+      const sending = setInterval(send, 0);
+      let seen = 0;
+      let since = performance.now();
+      await until('nothing more is read', () => {
+        assert.ok(sent < 60_000, 'all of it was read');
+        if (sent > seen) since = performance.now();
+        seen = sent;
+        return performance.now() - since > 500;
+      });
+      clearInterval(sending);
+      socket.destroy();
+    });
+
     it('is not read from while it does not read its answers', async () => {
       rig.answer('big', () => 'x'.repeat(200_000));
       const socket = connect(server.port, '127.0.0.1');
