@@ -1,6 +1,7 @@
 import type { Clock } from '../../../core/clock.ts';
 import { RemoteUnavailable } from '../../../core/telemetry/remote.ts';
 import { createBackOff, type BackOffTiming } from './back-off.ts';
+import { SpoolError } from './spool-thread.ts';
 import { within } from './time-limit.ts';
 
 /** How it stands with the database elsewhere. */
@@ -42,6 +43,8 @@ export interface CourierOptions {
   /** The database has gone away, is there (again). */
   onLost: (reason: string) => void;
   onFound: () => void;
+  /** The spool failed; it is tried again. */
+  onTrouble: (error: unknown) => void;
   /** Opens the database. */
   connect: () => Promise<void>;
   /** Brings the first of what waits to the database; false when nothing does. */
@@ -53,7 +56,17 @@ export interface CourierOptions {
 }
 
 export function createCourier(options: CourierOptions): Courier {
-  const { clock, slowMs, onLost, onFound, connect, deliverNext, isEmpty, isNearlyEmpty } = options;
+  const {
+    clock,
+    slowMs,
+    onLost,
+    onFound,
+    onTrouble,
+    connect,
+    deliverNext,
+    isEmpty,
+    isNearlyEmpty,
+  } = options;
   const backOff = createBackOff(options.backOff);
   let state: LinkState = { connected: false, since: clock.now() };
   let wait = 0;
@@ -128,7 +141,10 @@ export function createCourier(options: CourierOptions): Courier {
         if (waitFor > 0) await pause(waitFor);
         else await turn();
       } catch (error) {
-        lost(error);
+        if (error instanceof SpoolError) {
+          wait = backOff.next();
+          onTrouble(error);
+        } else lost(error);
         firstTried();
       }
     }

@@ -16,6 +16,8 @@ export interface SeriesRegistry {
   waiting(id: number): SpooledSeries | undefined;
   /** Nothing waits any more. */
   emptied(): void;
+  /** The file is a new one, which knows nothing. */
+  fileLost(): void;
   /** Forgets series; gives their ids. */
   remove(series: readonly Series[]): number[];
   /**
@@ -98,6 +100,11 @@ export function createSeriesRegistry({
     emptied() {
       waiting.clear();
       for (const { series, removed } of unsaved.values()) if (removed) unsaved.delete(series.id);
+    },
+    fileLost() {
+      inFile.clear();
+      waiting.clear();
+      for (const series of index.all()) unsaved.set(series.id, live(series));
     },
     remove,
     merge(found, changes) {

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { checkWhole, inTransaction, openForWriting } from '../open-database.ts';
+import { checkWhole, DamagedDatabase, inTransaction, openForWriting } from '../open-database.ts';
 import { openOrQuarantine, type Opened } from '../quarantine.ts';
 import { unpackReadings, type PackedReadings } from '../packing.ts';
 import { createEntryTable, type EntryTable, type ScanRequest } from './spool-entries.ts';
@@ -42,24 +42,42 @@ export interface SpoolFile {
   close(): void;
 }
 
-/** Opens a spool and loads what is in it; a damaged one is put aside. @throws Error that says what is wrong with the file */
+/** What showed while the file was in use that it is damaged, and the newest entry there was. */
+export interface SpoolDamage {
+  reason: string;
+  after: number;
+}
+
+/**
+ * Opens a spool and loads what is in it. A damaged one is put aside; the entries of a new one are counted on from those
+ * of the old one where that was in use.
+ * @throws Error that says what is wrong with the file
+ */
 export function openSpoolFile(
-  path: string,
-  maxBytes: number,
+  { path, maxBytes, damage }: { path: string; maxBytes: number; damage?: SpoolDamage },
   now: number,
 ): Opened<{ file: SpoolFile; loaded: LoadedSpool }> {
+  let isKnownDamage = damage !== undefined;
   const open = () => {
     const { db, close } = openForWriting(path, spoolFile);
     try {
+      if (isKnownDamage) throw new DamagedDatabase(damage?.reason);
       checkWhole(db, path);
+      if (damage) countOn(db, damage.after);
       const file = createSpoolFile(db, close, maxBytes);
       return { file, loaded: file.load() };
     } catch (error) {
+      isKnownDamage = false;
       close();
       throw error;
     }
   };
   return openOrQuarantine(path, spoolFile, open, now);
+}
+
+/** Lets no entry have the id of an earlier one. */
+function countOn(db: DatabaseSync, after: number): void {
+  db.prepare("INSERT INTO sqlite_sequence VALUES ('entries', ?)").run(after);
 }
 
 function createSpoolFile(db: DatabaseSync, close: () => void, maxBytes: number): SpoolFile {

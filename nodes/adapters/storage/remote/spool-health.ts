@@ -20,11 +20,10 @@ export function createHealth(options: {
   courier: Courier;
   clock: Clock;
   maxBytes: number;
-  quarantined: string | undefined;
+  quarantined: () => string | undefined;
   problem: () => string | undefined;
 }): () => Promise<StoreHealth> {
   const { remote, spool, index, courier, clock, maxBytes, quarantined, problem } = options;
-  const damage = quarantined && `a damaged spool was put aside: ${quarantined}`;
   let stored = 0;
 
   const count = async (): Promise<string | undefined> => {
@@ -47,6 +46,8 @@ export function createHealth(options: {
       ...{ readings, bytes, max_bytes: maxBytes, refused },
       ...(oldest !== undefined && { oldest }),
     };
+    const aside = quarantined();
+    const damage = aside && `a damaged spool was put aside: ${aside}`;
     const detail = describeLink(remote.name(), link, state);
     return {
       ok: link.connected && failure === undefined,

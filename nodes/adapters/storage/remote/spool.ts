@@ -2,7 +2,8 @@ import type { Clock } from '../../../core/clock.ts';
 import type { Reading } from '../../../core/telemetry/types.ts';
 import { packReadings, transferOfReadings, type PackedReadings } from '../packing.ts';
 import type { Series } from '../series-index.ts';
-import { createWorkerHost, workerUrl, type StartThread } from '../worker-host.ts';
+import type { StartThread } from '../worker-host.ts';
+import { startSpoolThread } from './spool-thread.ts';
 import type {
   EnteredChange,
   LoadedSpool,
@@ -14,7 +15,6 @@ import type {
   SpoolLevel,
   WaitingChange,
 } from './spool-types.ts';
-import type { SpoolOperations } from './spool.worker.ts';
 
 /** Readings of one entry: what is sent to the database at once is put together from whole entries. */
 const entryReadings = 5_000;
@@ -52,21 +52,21 @@ export async function openSpool(options: {
   file: string;
   maxBytes: number;
   clock: Clock;
-  startThread?: StartThread;
+  startThread: StartThread | undefined;
+  /** A damaged file was put aside while it was in use. */
+  onNewFile: (quarantined: string) => void;
 }): Promise<{ spool: Spool; loaded: LoadedSpool; quarantined?: string }> {
-  const { file, maxBytes, clock, startThread } = options;
-  const worker = createWorkerHost<SpoolOperations>(
-    workerUrl('spool.worker', import.meta.url),
-    startThread,
-  );
-  let answer: SpoolOperations['open']['answer'];
-  try {
-    answer = await worker.call('open', { file, maxBytes, now: clock.now() });
-  } catch (error) {
-    await worker.stop();
-    throw error;
-  }
-  let { level, changes } = answer.loaded;
+  const { clock, onNewFile, ...rest } = options;
+  const { thread, opened } = await startSpoolThread({
+    ...rest,
+    clock,
+    newest: () => level.newest,
+    onReopened({ loaded, quarantined }) {
+      ({ level, changes } = loaded);
+      if (quarantined !== undefined) onNewFile(quarantined);
+    },
+  });
+  let { level, changes } = opened.loaded;
   let appending = 0;
 
   const put = async (work: () => Promise<SpoolLevel>): Promise<void> => {
@@ -85,28 +85,28 @@ export async function openSpool(options: {
         batches.push(packReadings(readings.slice(from, to), owners.slice(from, to)));
       }
       const request = { series, batches, at: clock.now() };
-      return put(() => worker.call('append', request, batches.flatMap(transferOfReadings)));
+      return put(() => thread.call('append', request, batches.flatMap(transferOfReadings)));
     },
     async appendChange(change, removed) {
-      await put(() => worker.call('appendChange', { change, removed, at: clock.now() }));
+      await put(() => thread.call('appendChange', { change, removed, at: clock.now() }));
       changes = [...changes, { id: level.newest, change }];
     },
-    head: (maxReadings) => worker.call('head', maxReadings),
+    head: (maxReadings) => thread.call('head', maxReadings),
     async release(last, refused) {
-      level = await worker.call('release', { last, refused, at: clock.now() });
+      level = await thread.call('release', { last, refused, at: clock.now() });
       changes = changes.filter(({ id }) => id > last);
     },
     async setAside(id) {
-      level = await worker.call('setAside', id);
+      level = await thread.call('setAside', id);
     },
     save: (series, indexedTo) =>
-      worker.call('save', { series, ...(indexedTo !== undefined && { indexedTo }) }),
-    forget: (series) => worker.call('forget', series),
+      thread.call('save', { series, ...(indexedTo !== undefined && { indexedTo }) }),
+    forget: (series) => thread.call('forget', series),
     async scan(series, start, end) {
       const batches: ScannedBatch[] = [];
       let count = 0;
       for (let after: number | undefined = 0; after !== undefined;) {
-        const found: ScannedReadings = await worker.call('scan', { series, start, end, after });
+        const found: ScannedReadings = await thread.call('scan', { series, start, end, after });
         for (const { readings } of found.batches) count += readings.series.length;
         if (count > maxScanned) return undefined;
         batches.push(...found.batches);
@@ -117,14 +117,8 @@ export async function openSpool(options: {
     level: () => level,
     isEmpty: () => level.entries === 0 && appending === 0,
     changes: () => changes,
-    failure: () => worker.failure(),
-    async close() {
-      try {
-        if (!worker.failure()) await worker.call('close', undefined);
-      } finally {
-        await worker.stop();
-      }
-    },
+    failure: () => thread.failure(),
+    close: () => thread.close(),
   };
-  return { spool, ...answer };
+  return { spool, ...opened };
 }

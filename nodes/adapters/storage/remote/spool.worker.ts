@@ -1,7 +1,7 @@
 import { transferOfReadings, type PackedReadings } from '../packing.ts';
 import { serveCalls } from '../worker-port.ts';
 import type { ScanRequest } from './spool-entries.ts';
-import { openSpoolFile, type SpoolFile } from './spool-file.ts';
+import { openSpoolFile, type SpoolDamage, type SpoolFile } from './spool-file.ts';
 import type {
   LoadedSpool,
   RefusedReading,
@@ -15,7 +15,7 @@ import type {
 // A type and not an interface, because only that fits an index signature.
 export type SpoolOperations = {
   open: {
-    request: { file: string; maxBytes: number; now: number };
+    request: { file: string; maxBytes: number; now: number; damage?: SpoolDamage };
     answer: { loaded: LoadedSpool; quarantined?: string };
   };
   append: {
@@ -45,8 +45,8 @@ const file = (): SpoolFile => {
 };
 
 serveCalls<SpoolOperations>({
-  open({ file: path, maxBytes, now }) {
-    const { opened: spool, ...aside } = openSpoolFile(path, maxBytes, now);
+  open({ file: path, now, ...rest }) {
+    const { opened: spool, ...aside } = openSpoolFile({ path, ...rest }, now);
     opened = spool.file;
     return { value: { loaded: spool.loaded, ...aside } };
   },

@@ -48,14 +48,21 @@ export async function createSpooledTelemetryStore(
 ): Promise<TelemetryStore> {
   const { remote, file, maxBytes, clock, log, startThread, ...rest } = options;
   const tuning = { ...usualTuning, ...rest };
-  const { spool, loaded, quarantined } = await openSpool({
-    ...{ file, maxBytes, clock },
-    ...(startThread && { startThread }),
-  });
-  if (quarantined !== undefined)
+  let quarantined: string | undefined;
+  const putAside = (damaged: string): void => {
+    quarantined = damaged;
     log?.error(
-      `${file} was damaged; what waited in it for ${remote.name()} is in ${quarantined} now, a new file was begun`,
+      `${file} was damaged; what waited in it for ${remote.name()} is in ${damaged} now, a new file was begun`,
     );
+  };
+  const { spool, loaded, ...found } = await openSpool({
+    ...{ file, maxBytes, clock, startThread },
+    onNewFile(damaged) {
+      putAside(damaged);
+      registry.fileLost();
+    },
+  });
+  if (found.quarantined !== undefined) putAside(found.quarantined);
   const registry = createSeriesRegistry(loaded);
   const { index } = registry;
   let problem: string | undefined;
@@ -65,17 +72,23 @@ export async function createSpooledTelemetryStore(
     problem = message;
   };
 
+  const deliverNext = createDelivery({ remote, spool, registry, log });
   const courier = createCourier({
     clock,
     backOff: { first: tuning.firstRetryMs, most: tuning.lastRetryMs },
     slowMs: tuning.slowMs,
     onLost: (reason) => log?.warn(`${remote.name()} is away, readings wait on disk: ${reason}`),
     onFound: () => log?.info(`${remote.name()} is there; ${spool.level().readings} readings wait`),
+    onTrouble: warn,
     async connect() {
       const found = await remote.open();
       await betweenCommits(() => commits.merge(found));
     },
-    deliverNext: createDelivery({ remote, spool, registry, log }),
+    async deliverNext() {
+      const delivered = await deliverNext();
+      problem = undefined;
+      return delivered;
+    },
     isEmpty: () => spool.isEmpty(),
     isNearlyEmpty: () => spool.level().readings <= maxWrite,
   });
@@ -112,7 +125,8 @@ export async function createSpooledTelemetryStore(
   await within(clock, tuning.startMs, courier.firstAttempt);
 
   const health = createHealth({
-    ...{ remote, spool, index, courier, clock, maxBytes, quarantined },
+    ...{ remote, spool, index, courier, clock, maxBytes },
+    quarantined: () => quarantined,
     problem: () => problem,
   });
   let closing: Promise<void> | undefined;

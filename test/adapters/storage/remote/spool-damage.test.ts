@@ -5,6 +5,7 @@ import {
   readdir,
   readFile,
   rm,
+  stat,
   truncate,
   writeFile,
 } from 'node:fs/promises';
@@ -15,6 +16,7 @@ import { createSpooledTelemetryStore } from '../../../../nodes/adapters/storage/
 import type { TelemetryStore } from '../../../../nodes/core/telemetry/ports.ts';
 import { systemClock } from '../../../../nodes/runtime/system.ts';
 import { createMemoryRemote, type MemoryRemote } from '../../../support/memory-remote.ts';
+import { until } from '../../../support/until.ts';
 
 describe('a spool whose file was damaged', () => {
   let folder: string;
@@ -78,6 +80,34 @@ describe('a spool whose file was damaged', () => {
       assert.doesNotMatch((await again.health()).detail, /damaged/);
       await again.close();
     });
+
+  it('is put aside when the damage shows while it is in use, and a new one is begun', async () => {
+    remote.faults.away = 'away';
+    const store = await open();
+    try {
+      const info = await stat(file);
+      await overwrite(4096, Buffer.alloc(info.size - 4096, 0xa5));
+      delete remote.faults.away;
+      await until('the damage was seen', async () =>
+        /a damaged spool was put aside/.test((await store.health()).detail),
+      );
+      await until('the database is there', async () => (await store.health()).ok);
+      remote.faults.away = 'away';
+      for (const device_id of ['d1', 'new'])
+        await store.write([{ device_id, measurement_type: 'n', timestamp: 99, value: 9 }]);
+      delete remote.faults.away;
+      await until('nothing waits', async () => (await store.health()).spool?.bytes === 0);
+      assert.deepEqual(
+        remote.rows().filter(([, time]) => time === 99),
+        [
+          ['d1//n', 99, 9],
+          ['new//n', 99, 9],
+        ],
+      );
+    } finally {
+      await store.close();
+    }
+  });
 
   it('stays as it is when it is somebody else’s', async () => {
     file = join(folder, 'other.db');

@@ -533,12 +533,32 @@ describe('createSpooledTelemetryStore', () => {
     left.close();
   });
 
-  it('says so in its health when the thread of the spool dies, and acknowledges nothing it cannot keep', async () => {
+  it('starts the thread of the spool again when it dies, and has what was acknowledged', async () => {
     let thread: Worker | undefined;
     const store = await open({ startThread: (url) => (thread = new Worker(url)) });
+    goAway();
+    await store.write(readings(0, 10));
+    const underWay = store.write(readings(10, 100_000));
+    await thread?.terminate();
+    await assert.rejects(underWay, /storage thread ended/);
+    assert.equal((await store.write(readings(10, 10))).stored, 10);
+    comeBack();
+    await drained(store);
+    for (let i = 0; i < 20; i++) assert.ok(remote.rows().some(([, time]) => time === i));
+  });
+
+  it('says so in its health while the thread of the spool cannot be started, and acknowledges nothing', async () => {
+    let thread: Worker | undefined;
+    const store = await open({
+      startThread(url) {
+        if (thread) throw new Error('no more threads');
+        return (thread = new Worker(url));
+      },
+    });
     await store.write(readings(0, 10));
     await thread?.terminate();
     goAway();
+    await assert.rejects(store.write(readings(10, 10)), /no more threads/);
     await assert.rejects(store.write(readings(10, 10)), /storage thread ended/);
     const { ok, detail } = await store.health();
     assert.equal(ok, false);
