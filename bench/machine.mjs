@@ -1,5 +1,5 @@
 // Where a figure comes from, and what a process used of it.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus, platform, release, totalmem } from 'node:os';
 
 /** @returns {{ cpu: string, cores: number, memory_bytes: number, node: string, kernel: string }} */
@@ -30,10 +30,11 @@ function cpuMsOf(file) {
 /**
  * What another process has used so far, as Linux tells it; elsewhere NaN.
  * @param {number} pid
- * @returns {{ cpuMs: number, mainCpuMs: number, rss: number, peakRss: number }} milliseconds of all its threads and of
- *   its main thread alone, bytes
+ * @returns {{ cpuMs: number, mainCpuMs: number, mainWaitMs: number, rss: number, peakRss: number }} milliseconds of all
+ *   its threads, of its main thread alone, and in which its main thread waited for a processor that others had; bytes
  */
 export function usage(pid) {
+  const nothing = { cpuMs: NaN, mainCpuMs: NaN, mainWaitMs: NaN, rss: NaN, peakRss: NaN };
   try {
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
     const bytes = (/** @type {string} */ field) =>
@@ -41,12 +42,19 @@ export function usage(pid) {
     return {
       cpuMs: cpuMsOf(`/proc/${pid}/stat`),
       mainCpuMs: cpuMsOf(`/proc/${pid}/task/${pid}/stat`),
+      mainWaitMs: waitMsOf(`/proc/${pid}/task/${pid}/schedstat`),
       rss: bytes('VmRSS'),
       peakRss: bytes('VmHWM'),
     };
   } catch {
-    return { cpuMs: NaN, mainCpuMs: NaN, rss: NaN, peakRss: NaN };
+    return nothing;
   }
+}
+
+/** @param {string} file nanoseconds on a processor, and waiting for one */
+function waitMsOf(file) {
+  if (!existsSync(file)) return NaN;
+  return Number(readFileSync(file, 'utf8').split(' ')[1]) / 1e6;
 }
 
 /**

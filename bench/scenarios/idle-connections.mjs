@@ -9,6 +9,7 @@ import { collectGarbage, inspectorOptions } from '../garbage.mjs';
 import { registerDevices, withHub } from '../hub.mjs';
 import { assertSame, countReadings, settledAccount } from '../ledger.mjs';
 import { openFileLimit, usage } from '../machine.mjs';
+import { micros } from './shared/ingest.mjs';
 
 export const about =
   'Each connection is a registered device with its own key. The hub is started again after they registered, so that ' +
@@ -94,6 +95,10 @@ export async function run({ quick, log }) {
             },
             { measure: 'time to acknowledgement', value: timesToMax(outcome.times) },
             { measure: 'acknowledgements out of order', ...none(outcome.outOfOrder) },
+            {
+              measure: 'processor time of the hub for a message',
+              value: micros(((end.cpuMs - after.cpuMs) * 1000) / outcome.sent),
+            },
             { measure: 'most resident memory of the hub', value: megabytes(end.peakRss) },
           ],
           figures: { kib, before, after, end, connectMs, outcome, account },

@@ -147,6 +147,10 @@ function rowsOf({ size, steadily, series, delays, times, burst, account, begin, 
       value: micros(((end.cpuMs - begin.cpuMs) * 1000) / (seconds * size.rate)),
     },
     {
+      measure: 'its main thread waited for a processor, share of the time',
+      value: percent((end.mainWaitMs - begin.mainWaitMs) / size.runMs),
+    },
+    {
       measure: 'resident memory, begin, end, most',
       value: [begin.rss, end.rss, end.peakRss].map(megabytes).join(', '),
     },

@@ -69,7 +69,7 @@ async function watchInCore({ devices, restMs }) {
   const ids = Array.from({ length: devices }, () => crypto.randomUUID());
   for (const id of ids) presence.add(id, 60);
 
-  await settle(restMs);
+  await settle(restMs, () => process.cpuUsage().user / 1000);
   const beforeRest = process.cpuUsage();
   await pause(restMs);
   const { user, system } = process.cpuUsage(beforeRest);
@@ -95,12 +95,25 @@ async function watchInCore({ devices, restMs }) {
   ];
 }
 
-/** Lets what came before end: compiling, and the last collection of the garbage of a start. @param {number} restMs */
-const settle = (restMs) => pause(restMs * 2);
+const quietMs = 2_000;
+const mostWaits = 15;
+
+/**
+ * Lets what came before end: compiling, and the last collection of the garbage of a start.
+ * @param {number} restMs @param {() => number} cpuMs what was used so far
+ */
+async function settle(restMs, cpuMs) {
+  await pause(restMs);
+  for (let i = 0; i < mostWaits; i++) {
+    const before = cpuMs();
+    await pause(Math.min(restMs, quietMs));
+    if (cpuMs() - before < quietMs * unmeasurable) return;
+  }
+}
 
 /** @param {import('../hub.mjs').Hub} hub @param {number} restMs */
 async function atRest({ pid }, restMs) {
-  await settle(restMs);
+  await settle(restMs, () => usage(pid).cpuMs);
   const before = usage(pid);
   await pause(restMs);
   const { cpuMs, rss } = usage(pid);
