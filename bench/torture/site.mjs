@@ -21,6 +21,8 @@ import { usage } from '../machine.mjs';
  * @property {string} dataDir
  * @property {Hub} hub the one that runs, or ran last; its `url` and `mqttPort` are the same for all
  * @property {() => Promise<number>} start the next one; milliseconds until it was ready
+ * @property {(afterMs: number) => Promise<void>} startAndKill SIGKILL while the next one starts, at the latest when it
+ *   is ready
  * @property {() => Promise<void>} kill SIGKILL
  * @property {() => Promise<number | null>} stop SIGTERM; the exit code, null if it had to be killed
  * @property {() => boolean} runs
@@ -64,6 +66,7 @@ async function createSite(dataDir, { flow, env }) {
   const [httpPort, mqttPort] = [await freePort(), await freePort()];
   if (flow) await layFlow(dataDir, flow);
   const ports = { LLM_IOT_HTTP_PORT: String(httpPort), LLM_IOT_MQTT_PORT: String(mqttPort) };
+  const options = { dataDir, env: { ...env, ...ports } };
   let peakRss = 0;
   const note = () => {
     if (!site.hub) return;
@@ -75,9 +78,14 @@ async function createSite(dataDir, { flow, env }) {
   const site = {
     dataDir,
     hub: /** @type {any} */ (undefined),
+    async startAndKill(afterMs) {
+      const signal = AbortSignal.timeout(afterMs);
+      const hub = await startHub({ ...options, signal }).catch(() => undefined);
+      await hub?.kill();
+    },
     async start() {
       const before = performance.now();
-      const hub = await startHub({ dataDir, env: { ...env, ...ports } });
+      const hub = await startHub(options);
       running.add(hub.pid);
       site.hub = {
         ...hub,

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,9 +25,12 @@ export interface RunningHub {
 
 const root = join(import.meta.dirname, '..', '..');
 
-/** Starts a hub; `dataDir` of an earlier one continues it. Rejects with its output if it is not ready in 30 s. */
+/**
+ * Starts a hub; `dataDir` of an earlier one continues it; `signal` kills it, also before it is ready. Rejects with its
+ * output if it is not ready in 30 s.
+ */
 export async function startHub(
-  options: { env?: Record<string, string>; dataDir?: string } = {},
+  options: { env?: Record<string, string>; dataDir?: string; signal?: AbortSignal } = {},
 ): Promise<RunningHub> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'llm-iot-hub-')));
   const [httpPort, mqttPort] = [await freePort(), await freePort()];
@@ -48,10 +50,17 @@ export async function startHub(
   const hub = spawn(
     process.execPath,
     [join(root, 'node_modules/node-red/red.js'), '--settings', join(root, 'flows/settings.js')],
-    { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] },
+    {
+      cwd: root,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.signal && { signal: options.signal, killSignal: 'SIGKILL' }),
+    },
   );
   let text = '';
-  const exited = once(hub, 'exit') as Promise<[number | null]>;
+  hub.on('error', (error) => (text += error.message));
+  // `once` of node:events would fail with the error of an abort.
+  const exited = new Promise<number | null>((resolve) => hub.once('exit', resolve));
   await new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => {
       hub.kill('SIGKILL');
@@ -65,7 +74,7 @@ export async function startHub(
     };
     hub.stdout.on('data', read);
     hub.stderr.on('data', read);
-    void exited.then(([code]) => {
+    void exited.then((code) => {
       clearTimeout(timer);
       reject(new Error(`the hub ended with code ${String(code)}:\n${text}`));
     });
@@ -73,8 +82,7 @@ export async function startHub(
 
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (hub.exitCode === null && hub.signalCode === null) hub.kill(signal);
-    const [code] = await exited;
-    return code;
+    return exited;
   };
   return {
     url: `http://127.0.0.1:${httpPort}`,

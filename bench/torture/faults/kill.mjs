@@ -6,7 +6,8 @@ import { trial } from '../trial.mjs';
 
 export const about =
   'The hub is killed (SIGKILL) at random moments while devices report over MQTT, HTTP and WebSocket, and started ' +
-  'again on the same data directory. Devices connect again and repeat what was not acknowledged.';
+  'again on the same data directory; every fourth time it is killed again while it starts. Devices connect again and ' +
+  'repeat what was not acknowledged.';
 
 /** @param {import('../main.mjs').FaultOptions} options */
 export async function run({ quick, log }) {
@@ -23,6 +24,7 @@ export async function run({ quick, log }) {
       for (let round = 1; round <= kills; round++) {
         await pause(300 + Math.random() * (quick ? 500 : 1_200));
         await site.kill();
+        if (round % 4 === 2) await site.startAndKill(300 + Math.random() * 1_500);
         await site.start();
         readyAt.push(Date.now());
         if (round % 10 === 0) log(`${round} of ${kills}`);
