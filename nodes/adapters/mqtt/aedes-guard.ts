@@ -79,22 +79,28 @@ export function guardClient(client: Client, limits: BrokerLimits, intake: Client
   parser.prependListener('packet', (packet) => inspect(packet, limits));
 }
 
+/** A client that sends no more at a time does not flood: some four readings. */
+const calmBytes = 1_200;
+
 /** While too much of all clients is in flight, nothing more is read. */
 function boundReading(client: Client, inFlight: InFlight): void {
   const { conn } = client;
   const read = conn.read.bind(conn);
   let waits = false;
+  let busy = false;
   const resume = (): void => {
     waits = false;
     internals(client)._nextBatch();
   };
   conn.read = (size?: number) => {
     // The stream itself asks for 0 bytes, to fill its own small buffer.
-    if (size !== 0 && (waits || !inFlight.mayRead(resume))) {
+    if (size !== 0 && (waits || !inFlight.mayRead(busy, resume))) {
       waits = true;
       return null;
     }
-    return read(size) as unknown;
+    const bytes = read(size) as Buffer | null;
+    if (bytes) busy = bytes.length > calmBytes;
+    return bytes;
   };
 }
 

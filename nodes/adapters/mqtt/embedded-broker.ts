@@ -124,6 +124,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const inFlight = createInFlight({
     messages: limits.maxInFlightMessages,
     bytes: limits.maxInFlightBytes,
+    busyMessages: limits.maxBusyInFlightMessages,
   });
   const intake = createIntake({
     identityOf: (client) => identities.get(client),

@@ -35,6 +35,8 @@ export interface BrokerLimits {
   /** What all clients together may have sent that is not settled yet; beyond it no socket is read. */
   maxInFlightMessages: number;
   maxInFlightBytes: number;
+  /** The same for clients that send much at a time, so that others need not wait behind them. */
+  maxBusyInFlightMessages: number;
   /**
    * How long an MQTT 3.1.1 client stays connected after a message of its was not stored: the protocol has no answer
    * for that, and clients send again when they have connected anew.
@@ -67,6 +69,7 @@ export const defaultBrokerLimits: Readonly<BrokerLimits> = {
   maxSubscriptions: 100,
   maxInFlightMessages: 50_000,
   maxInFlightBytes: 64 * 1024 * 1024,
+  maxBusyInFlightMessages: 2_500,
   redeliveryDelayMs: 5_000,
   maxUnreadBytes: 16 * 1024,
   maxTopicLevels: 20,
