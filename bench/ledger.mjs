@@ -96,14 +96,15 @@ export function describeLost({ lost }) {
 }
 
 /**
- * Counts in the file itself, not by what the hub says. The part of the store that writes the file brings what is in it
- * to its place first, as it does whenever a hub starts.
+ * Counts in the file itself, not by what the hub says. The store brings what is in it to its place first, as it does
+ * whenever a hub starts.
  * @param {string} dataDir of a hub that does not run any more
  */
 export async function countReadings(dataDir) {
-  const { createTelemetryFile } = await import('../dist/adapters/storage/sqlite/telemetry-file.js');
+  const { createSqliteTelemetryStore } =
+    await import('../dist/adapters/storage/sqlite/sqlite-telemetry-store.js');
   const file = join(dataDir, 'telemetry.db');
-  createTelemetryFile(file).close();
+  await (await createSqliteTelemetryStore({ file })).close();
   const db = new DatabaseSync(file, { readOnly: true });
   const row = db.prepare('SELECT count(*) AS readings FROM readings').get();
   db.close();

@@ -16,9 +16,11 @@ describe('npm run bench', function () {
     run(process.execPath, [join(root, 'bench/main.mjs'), ...args], { cwd: root });
 
   it('prints the machine, and a table for each scenario', async () => {
-    const { stdout } = await bench('registry', 'parse', '--quick');
+    const { stdout } = await bench('registry', 'long-store', 'parse', '--quick');
     assert.match(stdout, /^\d+ × .+, Node v\d+/);
     assert.match(stdout, /### Registry of 1,000 devices\n\n\| measure \| value \| target \|\n/);
+    assert.match(stdout, /### 200,000 readings of 4 devices\n/);
+    assert.match(stdout, /\| a year, stddev of each day \| median [\d.]+ ms/);
     assert.match(stdout, /\| hub at rest, processor time \| [^|]+%[^|]* \|/);
     assert.match(stdout, /### Strict JSON\n\n\| measure \| value \|\n/);
     assert.match(stdout, /\| one reading, \d+ bytes \| strict [\d.]+ µs/);

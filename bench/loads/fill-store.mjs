@@ -10,9 +10,9 @@ const perCommit = 250_000;
  * @returns {Promise<{ rate: number }>} readings written a second
  */
 export async function run({ file, deviceIds, readings, start, stepMs }) {
-  const { createTelemetryFile } =
-    await import('../../dist/adapters/storage/sqlite/telemetry-file.js');
-  const telemetry = createTelemetryFile(file);
+  const { openTelemetryFile } =
+    await import('../../dist/adapters/storage/sqlite/open-telemetry-file.js');
+  const { file: telemetry } = openTelemetryFile({ file });
   let { nextId } = telemetry.loaded;
   const begin = performance.now();
   let written = 0;
