@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -342,6 +342,54 @@ export function telemetryStoreContract(
         20,
       );
       assert.equal((await rawPoints())[0]?.length, 1_020);
+    });
+
+    it('puts late, early and repeated readings where they belong, also into hours long over', async () => {
+      const hour = 3_600_000;
+      const inHour = (n: number, count: number): Reading[] =>
+        Array.from({ length: count }, (_, i) => reading(n * hour + i * 60_000, n));
+      for (const n of [5, 1, 80, 3, 30]) await store.write(inHour(n, 50));
+      await reopen();
+      const counts = async () =>
+        (
+          await store.query(question({ end: 100 * hour, aggregation: 'count', interval: '1d' }))
+        ).series.flatMap(({ points }) => points.map(({ value }) => value));
+      assert.deepEqual(await counts(), [150, 50, 50]);
+      await store.write([...inHour(1, 60), ...inHour(2, 1), ...inHour(90, 1)]);
+      assert.deepEqual(await counts(), [161, 50, 51]);
+      await store.write([reading(hour, -1_000)]);
+      const { series } = await store.query(
+        question({ end: 100 * hour, aggregation: 'min', interval: '1d' }),
+      );
+      assert.equal(series[0]?.points[0]?.value, -1_000);
+      assert.equal(store.latest()[0]?.timestamp, 90 * hour);
+    });
+
+    it('copies itself to a new file while it is written to, and overwrites none', async function () {
+      if (!store.backup) this.skip();
+      const copy = await mkdtemp(join(tmpdir(), 'telemetry-copy-'));
+      let second: TelemetryStore | undefined;
+      try {
+        const backUp = async (to: string): Promise<void> => store.backup?.(to);
+        const [file = ''] = (await readdir(folder)).filter((name) => /\.db$/.test(name));
+        for (let i = 0; i < 50; i++) await store.write([reading(i, i), reading(i, 'text', {})]);
+        const [, ...later] = await Promise.all([
+          backUp(join(copy, file)),
+          ...Array.from({ length: 20 }, (_, i) => store.write([reading(100 + i, i)])),
+        ]);
+        assert.equal(later.length, 20);
+        await assert.rejects(backUp(join(copy, file)), /exists/);
+        await assert.rejects(backUp(join(copy, 'no', file)));
+        assert.deepEqual(await readdir(copy), [file]);
+        second = await open(copy);
+        const { series } = await second.query(question({ end: 100 }));
+        assert.equal(series[0]?.points.length, 50);
+        await second.write([reading(1_000, 1)]);
+      } finally {
+        await second?.close();
+        await rm(copy, { recursive: true });
+      }
+      assert.equal((await rawPoints())[0]?.length, 70);
     });
 
     it('refuses to average text with -32602 that names the series', async () => {

@@ -112,14 +112,19 @@ export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
   }
 }
 
+/** Makes an empty database one of this kind. */
+export function layOut(db: DatabaseSync, { layout, applicationId, version }: FileKind): void {
+  db.exec(
+    `BEGIN; ${layout}; PRAGMA application_id = ${applicationId};` +
+      `PRAGMA user_version = ${version}; COMMIT`,
+  );
+}
+
 function prepareFile(db: DatabaseSync, file: string, kind: FileKind): void {
   const [id, version] = [pragma(db, 'application_id'), Number(pragma(db, 'user_version'))];
   const columns = columnsOf(db);
   if (id === 0 && columns.size === 0) {
-    db.exec(
-      `BEGIN; ${kind.layout}; PRAGMA application_id = ${kind.applicationId};` +
-        `PRAGMA user_version = ${kind.version}; COMMIT`,
-    );
+    layOut(db, kind);
     return;
   }
   const hasLayout = [...columnsOfLayout(kind)].every((column) => columns.has(column));

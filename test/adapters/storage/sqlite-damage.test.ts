@@ -22,6 +22,7 @@ import type { TelemetryStore } from '../../../nodes/core/telemetry/ports.ts';
 import type { Reading, ReadingValue } from '../../../nodes/core/telemetry/types.ts';
 import { createMemoryLog, type MemoryLog } from '../../support/domain.ts';
 import { untilRolledUp } from '../../support/telemetry-file.ts';
+import { until } from '../../support/until.ts';
 
 const minute = 60_000;
 const pageBytes = 4_096;
@@ -191,6 +192,16 @@ describe('A SQLite telemetry store whose file was damaged', () => {
     for (const page of pagesOf('readings', 'leaf'))
       await overwrite(file, page, new Uint8Array(pageBytes).fill(7));
     await countStored(reading);
+    await assertGoesOn();
+  });
+
+  it('goes through a large file while it is in use, and puts it aside when damage shows', async () => {
+    await makeFile();
+    const [, , page = 0] = pagesOf('readings', 'leaf');
+    await overwrite(file, page, new Uint8Array(pageBytes).fill(7));
+    const large = await open({ checkUpToBytes: 0 });
+    await until('the damage is found', async () => (await large.health()).detail.includes('aside'));
+    assert.ok((await countStored(large)) > 5_000);
     await assertGoesOn();
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -12,7 +12,7 @@ import type { TelemetryStore } from '../../../nodes/core/telemetry/ports.ts';
 import { telemetryStoreContract } from '../../contract/telemetry-store.ts';
 import { createMemoryLog } from '../../support/domain.ts';
 import { spawnDurableWriter } from '../../support/spawn-durable-writer.ts';
-import { inTelemetryFile } from '../../support/telemetry-file.ts';
+import { inTelemetryFile, untilRolledUp } from '../../support/telemetry-file.ts';
 import { until } from '../../support/until.ts';
 
 const spawnWriter = (folder: string) => spawnDurableWriter('telemetry', folder);
@@ -231,6 +231,50 @@ describe('createSqliteTelemetryStore', () => {
     await store.close();
     const again = await open();
     assert.equal(await count(again), acknowledged - before);
+  });
+
+  it('copies tables of every size as they are at one moment', async () => {
+    const store = await open({ moveAtRows: 20_000, moveWhenIdleMs: 1, rollUpEveryMs: 1 });
+    const spread = readings(0, 50_000).map((one) => ({
+      ...one,
+      timestamp: one.timestamp * 10_000,
+    }));
+    await store.write(spread);
+    await untilRolledUp(file);
+    const copy = join(folder, 'copy.db');
+    let isCopied = false;
+    const copying = store.backup!(copy).finally(() => (isCopied = true));
+    for (let i = 0; !isCopied; i++) await store.write(readings(600_000_000 + i * 100, 100));
+    await copying;
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => name.includes('.part')),
+      [],
+    );
+    const tables = ['series', 'readings', 'hourly', 'hourly_values', 'daily'];
+    inTelemetryFile(file, (rows) =>
+      inTelemetryFile(copy, (copied) => {
+        for (const table of tables.slice(2)) assert.equal(copied(table), rows(table), table);
+        assert.ok(copied('readings') >= 50_000);
+      }),
+    );
+    const again = await createSqliteTelemetryStore({ file: copy });
+    opened.push(again);
+    const query = { device_ids: ['d'], start: 0, end: 500_000_000, limit: 1 };
+    const { series } = await again.query({ ...query, aggregation: 'sum' });
+    assert.deepEqual(series[0]?.points[0], {
+      ...{ timestamp: 0, count: 50_000, value: (50_000 * 49_999) / 2 },
+    });
+  });
+
+  it('leaves nothing of a copy that it has no time to finish', async () => {
+    const store = await open();
+    for (let i = 0; i < 10; i++) await store.write(readings(i * 20_000, 20_000));
+    const copy = join(folder, 'copy.db');
+    const copying = store.backup!(copy);
+    const [outcome] = await Promise.allSettled([copying, store.close()]);
+    if (outcome.status === 'rejected') assert.match(String(outcome.reason), /closed/);
+    const left = (await readdir(folder)).filter((name) => name.startsWith('copy.db'));
+    assert.deepEqual(left, outcome.status === 'rejected' ? [] : ['copy.db']);
   });
 
   it('forgets a series again whose first commit failed', async () => {

@@ -7,8 +7,6 @@ import { telemetryFile } from './sqlite-schema.ts';
 import { createTelemetryFile, type TelemetryFile } from './telemetry-file.ts';
 import { commitsOfLog } from './wal-commits.ts';
 
-/** Larger files are checked while they are in use. */
-export const largestChecked = 64 * 2 ** 20;
 /** What can be read of a damaged file is read again, unless that would take too long. */
 const largestSalvaged = 256 * 2 ** 20;
 
@@ -17,12 +15,15 @@ export interface OpenRequest {
   file: string;
   /** Most pages of 4 KiB it may have. */
   maxPages?: number;
+  /** Larger files are not checked now. */
+  checkUpToBytes: number;
   /** What has shown that it is damaged. */
   damage?: string;
 }
 
 export interface OpenedTelemetryFile {
   file: TelemetryFile;
+  isChecked: boolean;
   /** What was wrong with the file and what became of it, for people. */
   notes: string[];
 }
@@ -47,7 +48,7 @@ export function openTelemetryFile(request: OpenRequest): OpenedTelemetryFile {
     }
   };
   const { opened } = openOrQuarantine(path, telemetryFile, open, Date.now());
-  return { file: opened, notes };
+  return { file: opened, isChecked: sizeOf(path) <= request.checkUpToBytes, notes };
 }
 
 function openWhole(request: OpenRequest, notes: string[]): TelemetryFile {
@@ -66,7 +67,7 @@ function openWhole(request: OpenRequest, notes: string[]): TelemetryFile {
     if (lost > 0)
       notes.push(`the end of its log was damaged: the last ${lost} of its transactions are lost`);
     db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-    if (bytes <= largestChecked) checkWhole(db, path);
+    if (bytes <= request.checkUpToBytes) checkWhole(db, path);
   });
 }
 

@@ -1,11 +1,11 @@
 import type { Log } from '../../../core/log.ts';
 import type { TelemetryStore, WriteResult } from '../../../core/telemetry/ports.ts';
 import type { Reading } from '../../../core/telemetry/types.ts';
-import { copyDatabase } from '../copy-database.ts';
 import { createGroupQueue } from '../group-queue.ts';
 import { transferOfReadings } from '../packing.ts';
 import { seriesInfo } from '../series-index.ts';
 import type { StartThread } from '../worker-host.ts';
+import { checkTelemetry, copyTelemetry, type CaretakerOptions } from './caretaker.ts';
 import { expireReadings, removeSeries, type BetweenCommits } from './expire-readings.ts';
 import { packCommit } from './pack-commit.ts';
 import { superviseTelemetry } from './telemetry-supervisor.ts';
@@ -25,6 +25,8 @@ export interface SqliteTelemetryTuning {
   maxWaitingReadings: number;
   /** Most pages of 4 KiB the file may have; absent: as many as the disk has room for. */
   maxPages?: number;
+  /** Files up to this size are checked when they are opened, larger ones while they are in use. Default 64 MiB. */
+  checkUpToBytes: number;
 }
 
 const usualTuning: SqliteTelemetryTuning = {
@@ -33,6 +35,7 @@ const usualTuning: SqliteTelemetryTuning = {
   rollUpEveryMs: 30_000,
   maxCommitReadings: 20_000,
   maxWaitingReadings: 500_000,
+  checkUpToBytes: 64 * 2 ** 20,
 };
 
 export interface SqliteTelemetryOptions extends Partial<SqliteTelemetryTuning> {
@@ -126,8 +129,20 @@ export async function createSqliteTelemetryStore(
       return lastFailure ?? messageOf(error);
     }
   };
+  const ending = new AbortController();
+  const beside = new Set<Promise<void>>();
+  /** What is done with the file beside its use; it ends when the store is closed. */
+  const doBeside = async (work: (options: CaretakerOptions) => Promise<void>): Promise<void> => {
+    const done = supervisor.use(() => work({ file, signal: ending.signal, startThread }));
+    beside.add(done);
+    await done.finally(() => beside.delete(done));
+  };
+  if (!supervisor.last().isChecked) doBeside(checkTelemetry).catch(() => undefined);
+
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
+    ending.abort(new Error('the store is closed'));
+    await Promise.allSettled(beside);
     await queue.close();
     await supervisor.close();
   };
@@ -143,8 +158,8 @@ export async function createSqliteTelemetryStore(
     },
     removeDevice: (deviceId) =>
       betweenCommits((opened) => removeSeries(opened, opened.index.ofDevice(deviceId))),
+    backup: (copy) => doBeside((options) => copyTelemetry(copy, options)),
     expire: (times) => expireReadings(times, supervisor.last().index, betweenCommits),
-    backup: (copy) => copyDatabase(file, copy, startThread),
     async health() {
       const problem = await state();
       const detail = problem ?? `SQLite ${file}, ${queue.waiting()} readings wait to be written`;

@@ -1,4 +1,8 @@
-import { openTelemetryFile, type OpenRequest } from './open-telemetry-file.ts';
+import {
+  openTelemetryFile,
+  type OpenedTelemetryFile,
+  type OpenRequest,
+} from './open-telemetry-file.ts';
 import type { SeriesExpiry } from './reading-remover.ts';
 import { type LoadedSeries, type ReadingsCommit, type TelemetryFile } from './telemetry-file.ts';
 import { createUpkeep, type Upkeep, type UpkeepTuning } from './upkeep.ts';
@@ -8,8 +12,7 @@ import { serveCalls } from '../worker-port.ts';
 export type WriterOperations = {
   open: {
     request: OpenRequest & UpkeepTuning;
-    /** `notes` say what was wrong with the file and what became of it. */
-    answer: LoadedSeries & { notes: string[] };
+    answer: LoadedSeries & Pick<OpenedTelemetryFile, 'isChecked' | 'notes'>;
   };
   commit: { request: ReadingsCommit; answer: undefined };
   remove: { request: number[]; answer: undefined };
@@ -29,9 +32,9 @@ const open = (): { file: TelemetryFile; upkeep: Upkeep } => {
 
 serveCalls<WriterOperations>({
   open(request) {
-    const { file, notes } = openTelemetryFile(request);
+    const { file, ...findings } = openTelemetryFile(request);
     opened = { file, upkeep: createUpkeep(file, request) };
-    return { value: { ...file.loaded, notes } };
+    return { value: { ...file.loaded, ...findings } };
   },
   commit(commit) {
     const { file, upkeep } = open();

@@ -14,6 +14,8 @@ export interface OpenTelemetry {
   index: SeriesIndex;
   writer: WorkerHost<WriterOperations>;
   query(query: StoreQuery): Promise<StoreAnswer>;
+  /** Its file has been gone through when it was opened. */
+  isChecked: boolean;
   /** What was wrong with the file and what became of it, for people. */
   notes: readonly string[];
   /** Closes the file and ends the threads. */
@@ -39,11 +41,11 @@ export async function openTelemetry(
     await Promise.all([writer.stop(), reader.stop()]);
   };
   try {
-    const { notes, ...loaded } = await writer.call('open', request);
+    const { isChecked, notes, ...loaded } = await writer.call('open', request);
     await reader.call('open', request.file);
     const index = indexOf(loaded);
     return {
-      ...{ index, writer, stop, notes },
+      ...{ index, writer, stop, isChecked, notes },
       query: createSeriesQueries(index, async ({ series, ...question }) => {
         const { series: gathered, next } = await reader.call('query', {
           ...question,
