@@ -24,7 +24,7 @@ export async function run({ quick, log }) {
       for (let round = 1; round <= kills; round++) {
         await pause(300 + Math.random() * (quick ? 500 : 1_200));
         await site.kill();
-        if (round % 4 === 2) await site.startAndKill(300 + Math.random() * 1_500);
+        if (round % 4 === 2) await site.startAndKill(Math.round(300 + Math.random() * 1_500));
         await site.start();
         readyAt.push(Date.now());
         if (round % 10 === 0) log(`${round} of ${kills}`);
