@@ -65,6 +65,15 @@ export function against(figure, relation, wanted, write = count) {
   return { target: `${sign} ${write(wanted)}`, ...(!Number.isNaN(figure) && { met }) };
 }
 
+/**
+ * Whether 99 of 100 times are short enough.
+ * @param {Figures} figures @param {number} ms
+ */
+export function withinP99({ p99 }, ms) {
+  const { target, ...met } = against(p99, '<', ms, (one) => `${one} ms`);
+  return { target: `p99 ${target}`, ...met };
+}
+
 /** What must not be. @param {number} figure @returns {{ value: string, target: string, met: boolean }} */
 export const none = (figure) => ({ value: count(figure), target: 'none', met: figure === 0 });
 

@@ -10,7 +10,7 @@ export async function run({ quick }) {
   const sizes = quick ? { warmUp: 5, count: 40 } : { warmUp: 100, count: 1_000 };
   const results = await idleAndUnderLoad({
     load: 'live',
-    target: '< 50 ms',
+    p99Ms: 50,
     devices: 1,
     senders: quick ? 5 : 100,
     rate: quick ? 200 : 2_000,

@@ -1,5 +1,6 @@
 // What strict parsing costs on top of JSON.parse.
 import { count, median } from '../figures.mjs';
+import { telemetryOf } from '../devices/telemetry-message.mjs';
 import { registration } from '../rpc-client.mjs';
 
 export const about =
@@ -60,7 +61,7 @@ function documents() {
   };
   const timestamp = '2026-01-15T09:00:00.000Z';
   return [
-    ['one reading', { timestamp, data: { live_readings: [reading] } }],
+    ['one reading', telemetryOf(crypto.randomUUID(), [reading], timestamp)],
     ['a registration', { jsonrpc: '2.0', id: 1, method: 'device.register', params: registration }],
     ['1,000 readings', Array.from({ length: 1_000 }, () => ({ ...reading, timestamp }))],
   ];

@@ -3,17 +3,29 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { against, count, createTimes, median, megabytes, time, timed, times } from '../figures.mjs';
+import {
+  against,
+  count,
+  createTimes,
+  median,
+  megabytes,
+  time,
+  timed,
+  times,
+  withinP99,
+} from '../figures.mjs';
 import { registerDevices, withHub } from '../hub.mjs';
 import { usage } from '../machine.mjs';
 import { createRpcClient } from '../rpc-client.mjs';
+import { multiplyDevice } from './shared/many-devices.mjs';
+import { watchInCore } from './shared/presence-watch.mjs';
+import { settle, unmeasurable } from './shared/rest.mjs';
 
 export const about =
   'The watch over all devices in the core alone, then a hub that starts with as many devices in its database, beside ' +
   'one that starts with a single device. Processor time is a share of one core; 0.5 % and less cannot be told from ' +
   'nothing.';
 
-const unmeasurable = 0.005;
 const sizes = {
   quick: { devices: 1_000, restMs: 500, starts: 1, pages: 10 },
   full: { devices: 100_000, restMs: 8_000, starts: 3, pages: 200 },
@@ -60,57 +72,6 @@ export async function run({ quick, log }) {
   }
 }
 
-/** @param {typeof sizes.full} size @returns {Promise<import('../report/report.mjs').Row[]>} */
-async function watchInCore({ devices, restMs }) {
-  const { createPresence } = await import('../../dist/core/device/presence.js');
-  const { systemClock: clock } = await import('../../dist/runtime/system.js');
-  const silent = () => undefined;
-  const presence = createPresence({ clock, onOffline: silent, onOnline: silent });
-  const ids = Array.from({ length: devices }, () => crypto.randomUUID());
-  for (const id of ids) presence.add(id, 60);
-
-  await settle(restMs, () => process.cpuUsage().user / 1000);
-  const beforeRest = process.cpuUsage();
-  await pause(restMs);
-  const { user, system } = process.cpuUsage(beforeRest);
-  const cpu = (user + system) / 1000 / restMs;
-
-  const touches = Math.max(devices, 1_000_000);
-  const begin = performance.now();
-  for (let i = 0; i < touches; i++) presence.touch(ids[(i * 7_919) % devices]);
-  const touchNs = ((performance.now() - begin) * 1e6) / touches;
-  presence.close();
-  return [
-    {
-      measure: `presence timer alone, processor time over ${restMs / 1000} s at rest`,
-      value: `${(cpu * 100).toFixed(2)} %`,
-      target: 'not measurable',
-      met: cpu < unmeasurable,
-    },
-    { measure: 'presence, a sign of life', value: `${count(touchNs)} ns` },
-    {
-      measure: 'presence, processor time when all report every 60 s',
-      value: `${(((devices / 60) * touchNs) / 1e7).toFixed(3)} %`,
-    },
-  ];
-}
-
-const quietMs = 2_000;
-const mostWaits = 15;
-
-/**
- * Lets what came before end: compiling, and the last collection of the garbage of a start.
- * @param {number} restMs @param {() => number} cpuMs what was used so far
- */
-async function settle(restMs, cpuMs) {
-  await pause(restMs);
-  for (let i = 0; i < mostWaits; i++) {
-    const before = cpuMs();
-    await pause(Math.min(restMs, quietMs));
-    if (cpuMs() - before < quietMs * unmeasurable) return;
-  }
-}
-
 /** @param {import('../hub.mjs').Hub} hub @param {number} restMs */
 async function atRest({ pid }, restMs) {
   await settle(restMs, () => usage(pid).cpuMs);
@@ -118,34 +79,6 @@ async function atRest({ pid }, restMs) {
   await pause(restMs);
   const { cpuMs, rss } = usage(pid);
   return { cpu: (cpuMs - before.cpuMs) / restMs, rss };
-}
-
-/**
- * Makes many devices of the one that is in a hub's database, each with a key.
- * @param {string} file @param {number} devices how many there are afterwards
- */
-async function multiplyDevice(file, devices) {
-  const { createSqliteRecordStore } =
-    await import('../../dist/adapters/storage/sqlite-record-store.js');
-  const records = await createSqliteRecordStore({ file });
-  const [device] = await records.all('device');
-  const key = (await records.all('key')).find((/** @type {any} */ one) => one.device_id);
-  const group = 5_000;
-  for (let first = 1; first < devices; first += group) {
-    const writes = [];
-    for (let i = first; i < Math.min(first + group, devices); i++) {
-      const deviceId = crypto.randomUUID();
-      const name = `${device.name} ${i}`;
-      const keyId = crypto.randomUUID();
-      const hash = i.toString(16).padStart(64, '0');
-      writes.push(
-        records.put('device', deviceId, { ...device, device_id: deviceId, name }),
-        records.put('key', keyId, { ...key, id: keyId, hash, device_id: deviceId }),
-      );
-    }
-    await Promise.all(writes);
-  }
-  await records.close();
 }
 
 /** @param {import('../hub.mjs').Hub} hub @param {typeof sizes.full} size */
@@ -203,7 +136,7 @@ function hubRows(empty, full, { devices, starts }) {
     {
       measure: '`device.list`, a page of 100',
       value: times(page),
-      ...against(page.p99, '<', 50, (ms) => `${ms} ms`),
+      ...withinP99(page, 50),
     },
     { measure: '`device.list`, search by name', value: times(search) },
     { measure: `\`device.list\`, all ${count(devices)} in pages of 1,000`, value: time(allMs) },
