@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { decodeBatch } from '../../nodes/adapters/storage/packed-batch.ts';
 import { fates, numberOf, valueOf } from './journal.mjs';
 
+const mostExamples = 50;
+
 /**
  * @typedef {object} Audit readings
  * @property {number} sent
@@ -13,6 +15,7 @@ import { fates, numberOf, valueOf } from './journal.mjs';
  * @property {number} missing acknowledged, yet not stored: has to be 0
  * @property {number} unacknowledged stored, though the sender was not told: allowed
  * @property {number} wrong stored with another value or never sent: has to be 0
+ * @property {{ device_id: string, reading: number }[]} examples the first of those that are missing
  */
 
 /** @typedef {{ device_id: string, timestamp: number, value: unknown }} StoredReading */
@@ -70,6 +73,8 @@ export function audit(journals, stored) {
     if (isKnown) book.found[n] = 1;
     if (!isKnown || value !== valueOf(n)) wrong += 1;
   }
+  /** @type {Audit['examples']} */
+  const examples = [];
   const total = { sent: 0, acknowledged: 0, refused: 0, stored: 0, missing: 0, unacknowledged: 0 };
   for (const { journal, found } of books.values()) {
     total.sent += found.length;
@@ -78,8 +83,11 @@ export function audit(journals, stored) {
       if (fate === fates.refused) total.refused += 1;
       if (found[n]) total.stored += 1;
       if (found[n] && fate !== fates.acknowledged) total.unacknowledged += 1;
-      if (!found[n] && fate === fates.acknowledged) total.missing += 1;
+      if (found[n] || fate !== fates.acknowledged) return;
+      total.missing += 1;
+      if (examples.length < mostExamples)
+        examples.push({ device_id: journal.deviceId, reading: n });
     });
   }
-  return { ...total, wrong };
+  return { ...total, wrong, examples };
 }

@@ -30,13 +30,36 @@ export const addsUp = (accounts) =>
     return received === became;
   });
 
+/** Readings that were taken and are not stored, by transport and cause. @param {Accounts} accounts */
+const lostOf = (accounts) =>
+  Object.fromEntries(
+    Object.entries(accounts).flatMap(([transport, account]) =>
+      Object.entries(account).flatMap(([kind, entry]) =>
+        typeof entry === 'number'
+          ? kind === 'filtered' && entry > 0
+            ? [[`${transport} ${kind}`, entry]]
+            : []
+          : Object.entries(entry).map(([cause, count]) => [`${transport} ${kind} ${cause}`, count]),
+      ),
+    ),
+  );
+
+/**
+ * @typedef {object} LedgerBooks
+ * @property {number} readings how often it was read
+ * @property {number} offBalance of these, how often it did not add up
+ * @property {Record<string, number>} lost readings that were taken and are not stored, by transport and cause; the most
+ *   that any hub told
+ * @property {Accounts | undefined} last
+ */
+
 /**
  * Reads the ledger again and again until it is stopped.
  * @param {import('./site.mjs').Site} site
  */
 export function watchLedger(site) {
-  /** @type {{ readings: number, offBalance: number, last: Accounts | undefined }} */
-  const found = { readings: 0, offBalance: 0, last: undefined };
+  /** @type {LedgerBooks} */
+  const found = { readings: 0, offBalance: 0, lost: {}, last: undefined };
   let stopped = false;
   const look = async () => {
     const accounts = await readLedger(site.hub).catch(() => undefined); // while no hub answers
@@ -44,6 +67,8 @@ export function watchLedger(site) {
     found.readings += 1;
     found.last = accounts;
     if (!addsUp(accounts)) found.offBalance += 1;
+    for (const [cause, count] of Object.entries(lostOf(accounts)))
+      found.lost[cause] = Math.max(found.lost[cause] ?? 0, count);
   };
   const watching = (async () => {
     while (!stopped) {

@@ -62,6 +62,9 @@ for (const name of wanted) {
     runs.push({ name, outcome });
     for (const { promise, kept, found } of outcome.promises)
       log(`${kept ? 'kept  ' : 'BROKEN'}  ${promise}: ${found}`);
+    const { audit, ledger } = outcome.figures;
+    if (audit.missing > 0) log(`missing: ${JSON.stringify(audit.examples)}`);
+    if (Object.keys(ledger.lost).length > 0) log(`not stored: ${JSON.stringify(ledger.lost)}`);
     for (const { transport, troubles } of outcome.figures.load.groups)
       if (Object.keys(troubles).length > 0)
         log(`${transport} devices met ${JSON.stringify(troubles)}`);

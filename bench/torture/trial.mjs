@@ -33,7 +33,7 @@ import { withSite } from './site.mjs';
  * @template T
  * @typedef {object} Trial
  * @property {import('./audit.mjs').Audit} audit
- * @property {{ readings: number, offBalance: number, last: import('./ledger.mjs').Accounts | undefined }} ledger
+ * @property {import('./ledger.mjs').LedgerBooks} ledger
  * @property {{ figures: import('../figures.mjs').Figures, unanswered: number }} calls of `rpc.methods` meanwhile
  * @property {number} peakRss
  * @property {Reported} load

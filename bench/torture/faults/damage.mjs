@@ -123,14 +123,23 @@ function inAll(trials) {
   const [first] = trials;
   const sum = (/** @type {(one: Trial) => number} */ of) =>
     trials.reduce((total, one) => total + of(one), 0);
-  const kinds = /** @type {(keyof Trial['audit'])[]} */ (Object.keys(first.audit));
+  const kinds = /** @type {const} */ ([
+    'sent',
+    'acknowledged',
+    'refused',
+    'stored',
+    'missing',
+    'unacknowledged',
+    'wrong',
+  ]);
   const books = kinds.map((kind) => [kind, sum(({ audit: one }) => one[kind])]);
   return {
     ...first,
-    audit: Object.fromEntries(books),
+    audit: { ...first.audit, ...Object.fromEntries(books) },
     ledger: {
       readings: sum(({ ledger }) => ledger.readings),
       offBalance: sum(({ ledger }) => ledger.offBalance),
+      lost: Object.assign({}, ...trials.map(({ ledger }) => ledger.lost)),
       last: undefined,
     },
     peakRss: Math.max(...trials.map(({ peakRss }) => peakRss)),

@@ -22,8 +22,8 @@ export async function run({ quick, log }) {
       site: { flow: influx.flow },
       load: [
         { transport: 'mqtt', count: 100, rate: rate * 0.8, window: 200 },
-        { transport: 'http', count: 5, rate: rate * 0.1, window: 2_000, batch: 100 },
-        { transport: 'websocket', count: 5, rate: rate * 0.1, window: 2_000, batch: 100 },
+        { transport: 'http', count: 5, rate: rate * 0.1, window: 100, batch: 100 },
+        { transport: 'websocket', count: 5, rate: rate * 0.1, window: 100, batch: 100 },
       ],
       async happen({ site: { hub } }) {
         await pause(quick ? 1_000 : 5_000);
