@@ -82,7 +82,7 @@ export function createInbound(deps: {
     message.settle(new Error(reason));
   };
   const dropOld = (): void => {
-    const oldest = clock.now() - holdMs;
+    const oldest = clock.elapsed() - holdMs;
     for (const [message, since] of held) {
       if (since > oldest) break;
       held.delete(message);
@@ -95,7 +95,7 @@ export function createInbound(deps: {
       drop(message, 'no_flow', 'no flow takes messages of this branch');
       return;
     }
-    held.set(message, clock.now());
+    held.set(message, clock.elapsed());
     cancelTimer ??= clock.after(holdMs, dropOld);
   };
 

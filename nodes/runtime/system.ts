@@ -5,6 +5,7 @@ import type { Ids } from '../core/ids.ts';
 /** The real clock. Its timers keep no process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   after(ms, fn) {
     const timer = setTimeout(fn, ms);
     timer.unref();

@@ -87,6 +87,18 @@ for (let count = 0; ;) {
   const batch = 1 + Math.floor(Math.random() * 60);
   await write(count, batch);
   count += batch;
-  // At once and whole, so that nothing printed is lost with the process.
-  writeSync(1, `${count}\n`);
+  await print(`${count}\n`);
+}
+
+/** At once and whole, so that nothing printed is lost with the process; waits while the pipe is full. */
+async function print(text: string): Promise<void> {
+  for (;;) {
+    try {
+      writeSync(1, text);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      await new Promise(setImmediate);
+    }
+  }
 }

@@ -49,7 +49,7 @@ export function createPresence(deps: {
   const wakeAt = (at: number): void => {
     if (timer && timer.at <= at) return;
     timer?.cancel();
-    timer = { at, cancel: clock.after(Math.max(0, at - clock.now()), expire) };
+    timer = { at, cancel: clock.after(Math.max(0, at - clock.elapsed()), expire) };
   };
   const expire = (): void => {
     timer = undefined;
@@ -63,7 +63,7 @@ export function createPresence(deps: {
     if (earliest < Infinity) wakeAt(earliest);
   };
   const silentDevices = (): [string, number][] => {
-    const now = clock.now();
+    const now = clock.elapsed();
     const silent: [string, number][] = [];
     for (const [silence, queue] of queues) {
       for (const [deviceId, lastSeen] of queue) {
@@ -74,7 +74,7 @@ export function createPresence(deps: {
     return silent;
   };
   const enqueue = (deviceId: string, silence: number): void => {
-    const now = clock.now();
+    const now = clock.elapsed();
     let queue = queues.get(silence);
     if (!queue) {
       queue = new Map<string, number>();

@@ -99,9 +99,8 @@ export function createDeviceService(deps: {
       }
     },
     seen(id) {
-      const now = clock.now();
-      // In both directions, as the clock may have been set back.
-      if (Math.abs(now - (noted.get(id) ?? -Infinity)) < notedFor) return;
+      const now = clock.elapsed();
+      if (now - (noted.get(id) ?? -Infinity) < notedFor) return;
       const deviceId = registry.ownerOf(id);
       if (deviceId === undefined) return;
       noted.set(id, now);

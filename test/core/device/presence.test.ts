@@ -27,6 +27,22 @@ describe('presence', () => {
     assert.equal(clock.pending(), 0);
   });
 
+  for (const days of [-1, 1])
+    it(`takes a clock that is set by ${days} day for no silence, and misses none by it`, () => {
+      const { clock, offline, presence } = watch();
+      presence.add('a', 60);
+      presence.add('b', 60);
+      clock.advance(100_000);
+      clock.set(clock.now() + days * 86_400_000);
+      presence.touch('a');
+      clock.advance(49_999);
+      assert.deepEqual(offline, []);
+      clock.advance(1);
+      assert.deepEqual(offline, ['b: no sign of life for 150 s']);
+      clock.advance(100_000);
+      assert.equal(offline.length, 2);
+    });
+
   it('counts from the last sign of life', () => {
     const { clock, offline, presence } = watch();
     presence.add('a', 60);
@@ -115,6 +131,7 @@ describe('presence', () => {
     const presence = createPresence({
       clock: {
         now: () => clock.now(),
+        elapsed: () => clock.elapsed(),
         after: (ms, fn) =>
           clock.after(ms, () => {
             portions.push(0);
