@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
+import { roomLeft, type DiskFigures } from '../../../nodes/adapters/storage/sqlite/disk-room.ts';
 import {
   createSqliteTelemetryStore,
   type SqliteTelemetryOptions,
@@ -231,6 +232,32 @@ describe('createSqliteTelemetryStore', () => {
     await store.close();
     const again = await open();
     assert.equal(await count(again), acknowledged - before);
+  });
+
+  it('keeps the last of the disk free, so that what is too old can still be forgotten', async () => {
+    const before = await open();
+    await before.write(readings(0, 100));
+    await before.close();
+    const store = await open({ leastRoomBytes: 2 ** 60 });
+    await assert.rejects(store.write(readings(100, 1)), {
+      code: -32006,
+      message: /disk of the store is full; what is left is kept/,
+    });
+    await store.expire({ all: 50, by_type: {} });
+    assert.equal(await count(store), 50);
+  });
+
+  it('knows how much room there is: what is free, less what the log and the file will take', () => {
+    const megabytes = (figures: DiskFigures): number => {
+      const bytes = Object.entries(figures).map(([name, mb]) => [name, Number(mb) * 2 ** 20]);
+      return roomLeft(Object.fromEntries(bytes) as DiskFigures) / 2 ** 20;
+    };
+    const disk = { free: 100, database: 50, unused: 0, file: 50, log: 17 };
+    assert.equal(megabytes(disk), 100);
+    assert.equal(megabytes({ ...disk, log: 7 }), 90);
+    assert.equal(megabytes({ ...disk, database: 60 }), 90);
+    assert.equal(megabytes({ ...disk, unused: 20 }), 120);
+    assert.equal(megabytes({ ...disk, log: 40, file: 60 }), 100);
   });
 
   it('copies tables of every size as they are at one moment', async () => {

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { checkWhole, DamagedDatabase, openForWriting } from '../open-database.ts';
 import { openOrQuarantine } from '../quarantine.ts';
+import { createRoomCheck } from './disk-room.ts';
 import { salvage } from './salvage.ts';
 import { telemetryFile } from './sqlite-schema.ts';
 import { createTelemetryFile, type TelemetryFile } from './telemetry-file.ts';
@@ -15,6 +16,8 @@ export interface OpenRequest {
   file: string;
   /** Most pages of 4 KiB it may have. */
   maxPages?: number;
+  /** Nothing is stored while the disk has less room left. */
+  leastRoomBytes: number;
   /** Larger files are not checked now. */
   checkUpToBytes: number;
   /** What has shown that it is damaged. */
@@ -91,7 +94,7 @@ function begin(
 }
 
 function openWith(
-  { file: path, maxPages }: OpenRequest,
+  { file: path, maxPages, leastRoomBytes }: OpenRequest,
   prepare: (db: DatabaseSync) => void,
 ): TelemetryFile {
   const database = openForWriting(path, telemetryFile);
@@ -99,7 +102,7 @@ function openWith(
   try {
     if (maxPages !== undefined) db.exec(`PRAGMA max_page_count = ${maxPages}`);
     prepare(db);
-    return createTelemetryFile(database);
+    return createTelemetryFile(database, createRoomCheck(db, path, leastRoomBytes));
   } catch (error) {
     database.close();
     throw error;

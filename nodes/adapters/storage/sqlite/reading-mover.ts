@@ -13,9 +13,13 @@ export interface ReadingMover {
   stepped(): boolean;
   /** Readings in motion that are to be forgotten are not moved. */
   forget(forgotten: Forgotten): void;
+  /** Hot readings that are not in their place yet. */
+  waiting(): number;
 }
 
 interface Move {
+  /** Readings of the commits in it. */
+  rows: number;
   run: SortedRun;
   position: number;
   /** Number of the last commit in it. */
@@ -36,7 +40,8 @@ export function createReadingMover(
     const commits = hot.commits();
     const through = commits.at(-1)?.number;
     if (through === undefined) return undefined;
-    return { run: sortRun(commits.map(({ readings }) => readings)), position: 0, through };
+    const run = sortRun(commits.map(({ readings }) => readings));
+    return { rows: hot.rows(), run, position: 0, through };
   };
 
   return {
@@ -64,5 +69,6 @@ export function createReadingMover(
       move.run = restOfRun(run, position, (series, time) => !forgotten(series, time));
       move.position = 0;
     },
+    waiting: () => hot.rows() - (move ? move.rows - move.run.length + move.position : 0),
   };
 }

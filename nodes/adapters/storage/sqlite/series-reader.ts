@@ -41,13 +41,18 @@ export function createSeriesReader(db: DatabaseSync): ReadSeries {
         if (!sink.add(one.timestamp, one.value)) return false;
       return true;
     };
+    const isHot = (time: number): boolean => (hot[nextHot]?.timestamp ?? Infinity) <= time;
     const addChunk = ({ timestamp, number, text }: Chunk): boolean => {
       for (let i = 0; i < timestamp.length; i++) {
         const time = timestamp[i] ?? 0;
-        if (!addHot(time)) return false;
-        // What is hot was written later than what has been moved.
-        if (hot[nextHot]?.timestamp === time) continue;
-        if (!sink.add(time, unpackValue(type, number?.[i] ?? 0, text?.[i]))) return false;
+        if (isHot(time)) {
+          if (!addHot(time)) return false;
+          // What is hot was written later than what has been moved.
+          if (isHot(time)) continue;
+        }
+        const value =
+          type === 'number' ? number?.[i] : unpackValue(type, number?.[i] ?? 0, text?.[i]);
+        if (!sink.add(time, value ?? 0)) return false;
       }
       return true;
     };

@@ -25,6 +25,8 @@ export interface SqliteTelemetryTuning {
   maxWaitingReadings: number;
   /** Most pages of 4 KiB the file may have; absent: as many as the disk has room for. */
   maxPages?: number;
+  /** Nothing is stored while the disk has less room left besides what the file's log needs. Default 8 MiB. */
+  leastRoomBytes: number;
   /** Files up to this size are checked when they are opened, larger ones while they are in use. Default 64 MiB. */
   checkUpToBytes: number;
 }
@@ -35,6 +37,7 @@ const usualTuning: SqliteTelemetryTuning = {
   rollUpEveryMs: 30_000,
   maxCommitReadings: 20_000,
   maxWaitingReadings: 500_000,
+  leastRoomBytes: 8 * 2 ** 20,
   checkUpToBytes: 64 * 2 ** 20,
 };
 

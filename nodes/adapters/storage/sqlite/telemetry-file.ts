@@ -47,8 +47,15 @@ export interface TelemetryFile {
   close(): void;
 }
 
-/** Loads what is in an open file. @throws Error when it is damaged */
-export function createTelemetryFile({ db, close }: OpenDatabase): TelemetryFile {
+/**
+ * Loads what is in an open file.
+ * @param checkRoom throws when nothing may be stored because the disk is full
+ * @throws Error when the file is damaged
+ */
+export function createTelemetryFile(
+  { db, close }: OpenDatabase,
+  checkRoom: () => void,
+): TelemetryFile {
   db.exec('PRAGMA cache_size = -32000; PRAGMA wal_autocheckpoint = 4000');
   const series = db.prepare('SELECT * FROM series').all() as unknown as SeriesRow[];
   const latest = readLatest(db, series);
@@ -107,6 +114,7 @@ export function createTelemetryFile({ db, close }: OpenDatabase): TelemetryFile 
   return {
     loaded: load(),
     commit(commit) {
+      checkRoom();
       const kept = inTransaction(db, () => {
         for (const row of commit.series) {
           const { id, device_id, sensor_id, measurement_type, unit, value_type } = row;
@@ -139,7 +147,7 @@ export function createTelemetryFile({ db, close }: OpenDatabase): TelemetryFile 
     rollUp: (milliseconds) => upkeep(() => builder.step(milliseconds)),
     hotRows: () => hot.rows(),
     hotCommits: () => hot.commits().length,
-    count: () => Number(counted.get()?.['readings']) + hot.rows(),
+    count: () => Number(counted.get()?.['readings']) + mover.waiting(),
     close,
   };
 }
