@@ -20,9 +20,9 @@ type Write = (first: number, count: number) => Promise<unknown>;
 const numbers = (first: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => first + i);
 
-/** Reading i at timestamp i with value i; the timestamps begin again after `period`. */
+/** Reading i at timestamp i, or so many times i, with value i; the timestamps begin again after `period`. */
 const writeTo =
-  (store: TelemetryStore, period = Infinity): Write =>
+  (store: TelemetryStore, period = Infinity, step = 1): Write =>
   (first, count) =>
     store.write(
       numbers(first, count).map((n) => ({
@@ -30,7 +30,7 @@ const writeTo =
           device_id: 'd',
           measurement_type: 'n',
           unit: 'count',
-          timestamp: n % period,
+          timestamp: (n % period) * step,
           value: n,
         },
       })),
@@ -69,6 +69,12 @@ const kinds = {
     writeTo(
       await createSqliteTelemetryStore({ file: join(folder, 'telemetry.db'), moveAtRows: 500 }),
     ),
+  /** Readings ten seconds apart, and rollups made of them all the time. */
+  rollups: async (folder: string): Promise<Write> => {
+    const file = join(folder, 'telemetry.db');
+    const store = await createSqliteTelemetryStore({ file, moveAtRows: 500, rollUpEveryMs: 1 });
+    return writeTo(store, Infinity, 10_000);
+  },
   spool: async (folder: string): Promise<Write> => writeTo(await openSpooled(folder, false)),
   'spool-and-database': async (folder: string): Promise<Write> =>
     writeTo(await openSpooled(folder, true)),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -23,7 +23,9 @@ import {
   type TelemetryStore,
 } from '../../../nodes/core/telemetry/ports.ts';
 import type { Reading, ReadingValue } from '../../../nodes/core/telemetry/types.ts';
+import { killAtRandom } from '../../support/kill-at-random.ts';
 import { aggregateNaively, assertClose } from '../../support/naive-telemetry.ts';
+import { spawnDurableWriter } from '../../support/spawn-durable-writer.ts';
 import { inTelemetryFile, untilRolledUp } from '../../support/telemetry-file.ts';
 import { until } from '../../support/until.ts';
 
@@ -304,6 +306,37 @@ describe('A SQLite telemetry store with rollups', () => {
     await until('nothing is left', () =>
       inTelemetryFile(file, (count) => tables.every((table) => count(table) === 0)),
     );
+  });
+
+  it('has no rollup that is not true to the readings after its process was killed', async function () {
+    this.timeout(60_000);
+    await store.close();
+    const crashed = join(folder, 'crashed');
+    await mkdir(crashed);
+    file = join(crashed, 'telemetry.db');
+    for (let round = 0; round < 3; round++) {
+      const acknowledged = await killAtRandom(
+        spawnDurableWriter('rollups', crashed),
+        15_000,
+        20_000,
+      );
+      store = await createSqliteTelemetryStore({ file, ...never });
+      const whole = { start: 0, end: 1e12, limit: 1e6 };
+      const [readings] = (await store.query(question(whole))).series;
+      assert.ok(readings!.points.length >= acknowledged);
+      inTelemetryFile(file, (count) => assert.ok(count('hourly') > 0));
+      const days = Map.groupBy(readings!.points, ({ timestamp }) => Math.floor(timestamp / day));
+      for (const aggregation of aggregations) {
+        const { series } = await store.query(question({ ...whole, aggregation, interval: '1d' }));
+        for (const { timestamp, value, count } of series[0]?.points ?? []) {
+          const values = days.get(timestamp / day)!.map((point) => point.value);
+          assert.equal(count, values.length);
+          assertClose(value, aggregateNaively(aggregation, values));
+        }
+      }
+      await store.close();
+    }
+    store = await createSqliteTelemetryStore({ file });
   });
 
   const block = fc.record({
