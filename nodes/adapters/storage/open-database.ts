@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import { isOfUnknownFormat } from './file-header.ts';
 
 /** What makes a file one of ours: SQLite's application_id, and the version of its layout. */
 export interface FileKind {
@@ -44,9 +45,12 @@ export function unpackStored<T>(unpack: () => T): T {
   }
 }
 
-/** @throws DamagedDatabase when the file is not whole; reads all of it, so a large one takes its time */
+/**
+ * Also checks the order of rows, which `quick_check` does not do for tables without row ids.
+ * @throws DamagedDatabase when the file is not whole; reads all of it, so a large one takes its time
+ */
 export function checkWhole(db: DatabaseSync, file: string): void {
-  const [found] = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {});
+  const [found] = Object.values(db.prepare('PRAGMA integrity_check(1)').get() ?? {});
   if (found !== 'ok') throw new DamagedDatabase(`${file} is damaged: ${String(found)}`);
 }
 
@@ -65,6 +69,7 @@ export function openForWriting(file: string, kind: FileKind): OpenDatabase {
       // A backup or a curious shell may hold the file for a moment.
       db.exec('PRAGMA busy_timeout = 1000');
       prepareFile(db, file, kind);
+      if (isOfUnknownFormat(file)) throw notADatabase(file);
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY');
       mark(lock, kind);
     } catch (error) {
@@ -127,7 +132,7 @@ function prepareFile(db: DatabaseSync, file: string, kind: FileKind): void {
     layOut(db, kind);
     return;
   }
-  const hasLayout = [...columnsOfLayout(kind)].every((column) => columns.has(column));
+  const hasLayout = [...inEmptyDatabase(kind, columnsOf)].every((column) => columns.has(column));
   if (hasLayout && id !== kind.applicationId)
     throw new DamagedDatabase(`${file} is damaged: its header is not that of its tables`);
   if (!hasLayout && id === kind.applicationId && version === kind.version)
@@ -139,6 +144,18 @@ function prepareFile(db: DatabaseSync, file: string, kind: FileKind): void {
     throw new Error(
       `${file} has layout version ${version}, this hub knows ${kind.version}: it was written by another version of the hub`,
     );
+  const definitions = definitionsOf(db);
+  for (const [name, definition] of inEmptyDatabase(kind, definitionsOf))
+    if (definitions.get(name) !== definition)
+      throw new DamagedDatabase(`${file} is damaged: its table ${name} is not what it was made as`);
+}
+
+/** By name of the table or index: the statement that made it, without regard to white space. */
+function definitionsOf(db: DatabaseSync): Map<string, string> {
+  const rows = db.prepare('SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL').all();
+  return new Map(
+    rows.map(({ name, sql }) => [name as string, (sql as string).replaceAll(/\s+/g, ' ')]),
+  );
 }
 
 /** All columns, as `table.column`. */
@@ -152,11 +169,12 @@ function columnsOf(db: DatabaseSync): Set<string> {
   return new Set(rows.map(({ name }) => name as string));
 }
 
-function columnsOfLayout({ layout }: FileKind): Set<string> {
+/** Looks into a database that has the layout and nothing else. */
+function inEmptyDatabase<T>({ layout }: FileKind, look: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(':memory:');
   try {
     db.exec(layout);
-    return columnsOf(db);
+    return look(db);
   } finally {
     db.close();
   }
@@ -177,9 +195,7 @@ function explained<T>(file: string, open: () => T): T {
     switch (errcode === undefined ? undefined : errcode & 0xff) {
       case sqliteCorrupt:
       case sqliteNotADatabase:
-        throw new DamagedDatabase(
-          `${file} is not an SQLite database or is damaged; move it away or name another file`,
-        );
+        throw notADatabase(file);
       case sqliteCantOpen:
         throw new Error(
           isFolder(file)
@@ -189,10 +205,17 @@ function explained<T>(file: string, open: () => T): T {
       case sqliteBusy:
         throw new Error(`${file} is in use by another hub; stop it or name another file`);
       default:
+        // A number in its header is none that there is.
+        if (message === 'unsupported file format') throw notADatabase(file);
         throw new Error(message.includes(file) ? message : `${file}: ${message}`);
     }
   }
 }
+
+const notADatabase = (file: string): DamagedDatabase =>
+  new DamagedDatabase(
+    `${file} is not an SQLite database or is damaged; move it away or name another file`,
+  );
 
 const isFolder = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;

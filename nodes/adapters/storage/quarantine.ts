@@ -1,10 +1,9 @@
-import { closeSync, existsSync, openSync, readSync, renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
+import { applicationIdAt, fileHeader } from './file-header.ts';
 import { isDamage, lockOf, type FileKind } from './open-database.ts';
 
 /** Files that belong to one database. */
 const parts = ['', '-wal', '-shm'];
-/** Where SQLite's header has the application_id. */
-const idOffset = 68;
 
 /** What was opened, and where the damaged file went if there was one. */
 export interface Opened<T> {
@@ -36,25 +35,12 @@ export function openOrQuarantine<T>(
 
 /** A power cut may leave anything where the header was; then the lock beside the file says whose it is. */
 function isOurs(file: string, { applicationId }: FileKind): boolean {
-  const header = headerOf(file);
+  const header = fileHeader(file);
   return (
     header.every((byte) => byte === 0) ||
-    header.readUInt32BE(idOffset) === applicationId ||
-    headerOf(lockOf(file)).readUInt32BE(idOffset) === applicationId
+    header.readUInt32BE(applicationIdAt) === applicationId ||
+    fileHeader(lockOf(file)).readUInt32BE(applicationIdAt) === applicationId
   );
-}
-
-/** The first bytes of a file; zeros where it has none. */
-function headerOf(file: string): Buffer {
-  const header = Buffer.alloc(idOffset + 4);
-  if (!existsSync(file)) return header;
-  const descriptor = openSync(file, 'r');
-  try {
-    readSync(descriptor, header, 0, header.length, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  return header;
 }
 
 /** Renames a file; it may be looked into later. Gives its new name. */

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { DamagedDatabase } from '../open-database.ts';
 
 /** Rows gone through at once. */
 const rowsAtOnce = 20_000;
@@ -10,9 +11,9 @@ const tables = [
   ['daily', 'series, slot'],
 ] as const;
 
-/** Goes through all pages of the large tables, in parts, so that nothing is held up. */
+/** Goes through all rows of the large tables, in parts, so that nothing is held up. */
 export interface FileCheck {
-  /** @returns false when all has been gone through. @throws an error of SQLite when the file is damaged */
+  /** @returns false when all has been gone through. @throws an error that says so when the file is damaged */
   step(): boolean;
   close(): void;
 }
@@ -20,22 +21,39 @@ export interface FileCheck {
 export function beginCheck(file: string): FileCheck {
   const db = new DatabaseSync(file, { readOnly: true });
   db.exec('PRAGMA busy_timeout = 2000');
-  const parts = checkParts(db);
+  const parts = checkParts(db, file);
   return {
     step: () => !parts.next().done,
     close: () => db.close(),
   };
 }
 
-function* checkParts(db: DatabaseSync): Generator<void> {
+/** Two integers, which are compared one after the other. */
+type Key = [number, number];
+
+function* checkParts(db: DatabaseSync, file: string): Generator<void> {
   for (const [table, key] of tables) {
     const next = db.prepare(
-      `SELECT ${key} FROM ${table} WHERE (${key}) > (?, ?) ORDER BY ${key} LIMIT 1 OFFSET ${rowsAtOnce}`,
+      `SELECT ${key} FROM ${table} WHERE (${key}) > (?, ?) ORDER BY ${key} LIMIT ${rowsAtOnce}`,
     );
-    let position: number[] = [-1, 0];
-    while (position.length > 0) {
+    next.setReturnArrays(true);
+    let last: Key | undefined = [-1, 0];
+    while (last) {
       yield;
-      position = Object.values(next.get(...(position as [number, number])) ?? {}).map(Number);
+      last = lastInOrder(next.iterate(...last) as Iterable<unknown> as Iterable<Key>, last, () => {
+        throw new DamagedDatabase(`${file} is damaged: rows of ${table} are not in their order`);
+      });
     }
   }
+}
+
+/** SQLite takes it for granted that rows are in the order of their keys, and does not find those that are not. */
+function lastInOrder(keys: Iterable<Key>, before: Key, onDisorder: () => never): Key | undefined {
+  let last: Key | undefined;
+  let [major, minor] = before;
+  for (const key of keys) {
+    if (key[0] < major || (key[0] === major && key[1] <= minor)) onDisorder();
+    [major, minor] = last = key;
+  }
+  return last;
 }

@@ -33,15 +33,21 @@ export function createRowReader(
     const bounds = { low: -Number.MAX_SAFE_INTEGER, high: Number.MAX_SAFE_INTEGER };
     function* walk(statement: StatementSync, moving: keyof typeof bounds): Generator<Row, boolean> {
       for (let most = mostAtOnce; ;) {
+        const before = bounds[moving];
         const fixed = value === undefined ? [] : [value];
         const found = readOrNothing(() => statement.all(...fixed, bounds.low, bounds.high, most));
         if (!found && most === 1) return false;
         if (!found) most /= fewer;
         for (const row of found ?? []) {
           yield row;
-          bounds[moving] = Number(row[key]);
+          const at = Number(row[key]);
+          // Where rows are not in order, going on from them would lead back to where it came from.
+          if (moving === 'low' ? at > bounds.low : at < bounds.high) bounds[moving] = at;
+          else onGap();
         }
         if (found && found.length < most) return true;
+        const isStuck = found && bounds[moving] === before;
+        if (isStuck) return false;
       }
     }
     if (yield* walk(reader.up, 'low')) return;
