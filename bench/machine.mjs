@@ -77,6 +77,7 @@ export function watchUsage(pid) {
     series.rss.push(now.rss);
     last = now;
   }, 1000);
+  timer.unref();
   return {
     stop() {
       clearInterval(timer);

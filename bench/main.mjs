@@ -1,7 +1,6 @@
 // npm run bench -- [all|<scenario> ...] [--quick] [--write] [--cpu-prof <folder>]
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { resolve } from 'node:path';
+import { fail, readCommandLine } from './command-line.mjs';
 import { profileHubs } from './hub.mjs';
 import { describeMachine, machine } from './machine.mjs';
 import { describeProfiles, readProfiles } from './profile.mjs';
@@ -39,18 +38,8 @@ ${Object.entries(scenarios)
   --write           also writes bench/results/, the charts, and the tables of docs/performance.md
   --cpu-prof <dir>  profiles the hubs, keeps the profiles in this folder, and prints where the time went`;
 
-const { values, positionals } = readArguments();
-if (values.help) {
-  console.log(usage);
-  process.exit(0);
-}
-const wanted = positionals.length === 0 || positionals.includes('all') ? names : positionals;
-const unknown = wanted.filter((name) => !names.includes(name));
-if (unknown.length > 0) fail(`no scenario ${unknown.join(', ')}\n${usage}`);
-const { 'cpu-prof': profiles, quick, write } = values;
-if (write && quick) fail('figures of --quick are not worth writing down');
+const { wanted, quick, write, profiles } = readCommandLine(usage, names);
 if (write && profiles !== undefined) fail('a profiled hub is slower: no figures to write down');
-if (!existsSync(join(import.meta.dirname, '../dist/hub.js'))) fail('first: npm run build');
 
 const progress = createProgress();
 /** @type {string[]} */
@@ -100,26 +89,4 @@ function showProgress(name, begin) {
     const seconds = ((performance.now() - begin) / 1000).toFixed(0);
     progress.show(`${name} (${wanted.indexOf(name) + 1}/${wanted.length}, ${seconds} s): ${text}`);
   };
-}
-
-function readArguments() {
-  try {
-    return parseArgs({
-      allowPositionals: true,
-      options: {
-        quick: { type: 'boolean', default: false },
-        write: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-        'cpu-prof': { type: 'string' },
-      },
-    });
-  } catch (error) {
-    return fail(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
-  }
-}
-
-/** @param {string} text @returns {never} */
-function fail(text) {
-  console.error(text);
-  process.exit(2);
 }

@@ -41,11 +41,11 @@ function offsetsOf(message, pattern) {
 /**
  * The readings of one device one after the other, each with a time of its own, so that none replaces another in the
  * store.
- * @param {{ start?: number, stepMs?: number }} [options] time of the first reading (default: three days ago) and from
+ * @param {{ start?: number, stepMs?: number }} [options] time of the first reading (default: 30 days ago) and from
  *   one to the next (default: a second)
  * @returns {{ write(target: Buffer, timeAt: number, valueAt: number): void }} `write` puts the next reading in place
  */
-export function createReadings({ start = Date.now() - 3 * day, stepMs = 1000 } = {}) {
+export function createReadings({ start = Date.now() - 30 * day, stepMs = 1000 } = {}) {
   const time = Buffer.from(new Date(start).toISOString(), 'latin1');
   let today = start - (start % day);
   let inDay = start % day;

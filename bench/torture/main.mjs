@@ -1,7 +1,5 @@
 // npm run torture -- [all|<fault> ...] [--quick] [--write]
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { fail, readCommandLine } from '../command-line.mjs';
 import { describeMachine, machine } from '../machine.mjs';
 import { toMarkdown, write, writePage } from './report.mjs';
 
@@ -37,18 +35,8 @@ const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick]
   --quick  a form of each fault that takes seconds
   --write  also writes bench/results/ and the table of docs/reliability.md`;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    quick: { type: 'boolean', default: false },
-    write: { type: 'boolean', default: false },
-  },
-});
-const wanted = positionals.length === 0 || positionals.includes('all') ? faults : positionals;
-const unknown = wanted.filter((name) => !faults.includes(name));
-if (unknown.length > 0) fail(`no fault ${unknown.join(', ')}\n${usage}`);
-if (values.quick && values.write) fail('outcomes of --quick are not worth writing down');
-if (!existsSync(join(import.meta.dirname, '../../dist/hub.js'))) fail('first: npm run build');
+const { wanted, quick, profiles, ...options } = readCommandLine(usage, faults);
+if (profiles !== undefined) fail(`no hub is profiled here\n${usage}`);
 
 const here = machine();
 console.log(`${describeMachine(here)}\n`);
@@ -58,7 +46,7 @@ for (const name of wanted) {
   const log = (/** @type {string} */ text) => console.error(`${name}: ${text}`);
   try {
     /** @type {import('./outcome.mjs').Outcome} */
-    const outcome = await run({ quick: values.quick, log });
+    const outcome = await run({ quick, log });
     runs.push({ name, outcome });
     for (const { promise, kept, found } of outcome.promises)
       log(`${kept ? 'kept  ' : 'BROKEN'}  ${promise}: ${found}`);
@@ -69,17 +57,11 @@ for (const name of wanted) {
       if (Object.keys(troubles).length > 0)
         log(`${transport} devices met ${JSON.stringify(troubles)}`);
     if (outcome.promises.some(({ kept }) => !kept)) process.exitCode = 1;
-    if (values.write) write(name, about, outcome, here);
+    if (options.write) write(name, about, outcome, here);
   } catch (error) {
     console.error(`${name} failed: ${error instanceof Error ? error.stack : String(error)}`);
     process.exitCode = 1;
   }
 }
 if (runs.length > 0) console.log(toMarkdown(runs));
-if (values.write) writePage(faults);
-
-/** @param {string} text @returns {never} */
-function fail(text) {
-  console.error(text);
-  process.exit(2);
-}
+if (options.write) writePage(faults);

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +26,15 @@ export interface RunningHub {
 
 const root = join(import.meta.dirname, '..', '..');
 
+/** Arguments of Node in the script `start` of the package, with the files as absolute paths. */
+const startArguments = (): string[] => {
+  const manifest = readFileSync(join(root, 'package.json'), 'utf8');
+  const { start } = (JSON.parse(manifest) as { scripts: { start: string } }).scripts;
+  const [program, ...words] = start.split(' ');
+  if (program !== 'node') throw new Error(`the start script begins with ${program}`);
+  return words.map((word) => (word.includes('/') ? join(root, word) : word));
+};
+
 /**
  * Starts a hub; `dataDir` of an earlier one continues it; `signal` kills it, also before it is ready. Rejects with its
  * output if it is not ready in 30 s.
@@ -47,16 +57,12 @@ export async function startHub(
     LLM_IOT_REGISTRATION_KEY: keys.registrationKey,
     ...options.env,
   };
-  const hub = spawn(
-    process.execPath,
-    [join(root, 'node_modules/node-red/red.js'), '--settings', join(root, 'flows/settings.js')],
-    {
-      cwd: root,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...(options.signal && { signal: options.signal, killSignal: 'SIGKILL' }),
-    },
-  );
+  const hub = spawn(process.execPath, startArguments(), {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(options.signal && { signal: options.signal, killSignal: 'SIGKILL' }),
+  });
   let text = '';
   hub.on('error', (error) => (text += error.message));
   // `once` of node:events would fail with the error of an abort.

@@ -16,6 +16,8 @@ export interface Acknowledgeable {
 export interface Acknowledgements {
   /** The message is settled; `acknowledgement` is the packet that says so, if there is one to send. */
   settle(connection: Acknowledgeable, acknowledgement: Buffer | undefined): void;
+  /** Writes what is due of a connection now, before an acknowledgement that goes another way [MQTT-4.6.0-2]. */
+  flush(connection: Acknowledgeable): void;
 }
 
 interface Waiting {
@@ -48,7 +50,7 @@ export function createAcknowledgements(): Acknowledgements {
     else if (connection.write(packets.length === 1 ? first : Buffer.concat(packets))) readOn();
     else connection.whenDrained(readOn);
   };
-  const flush = (): void => {
+  const flushAll = (): void => {
     const due = waiting;
     waiting = new Map();
     for (const [connection, one] of due) flushOne(connection, one);
@@ -56,7 +58,7 @@ export function createAcknowledgements(): Acknowledgements {
 
   return {
     settle(connection, acknowledgement) {
-      if (waiting.size === 0) setImmediate(flush);
+      if (waiting.size === 0) setImmediate(flushAll);
       let one = waiting.get(connection);
       if (!one) {
         one = { packets: [], settled: 0 };
@@ -64,6 +66,13 @@ export function createAcknowledgements(): Acknowledgements {
       }
       if (acknowledgement) one.packets.push(acknowledgement);
       one.settled += 1;
+    },
+    flush(connection) {
+      const due = waiting.get(connection);
+      if (!due) return;
+      // Its place is kept: an empty map would have the next one scheduled twice.
+      waiting.set(connection, { packets: [], settled: 0 });
+      flushOne(connection, due);
     },
   };
 }

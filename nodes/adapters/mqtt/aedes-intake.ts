@@ -164,6 +164,8 @@ export function createIntake(deps: IntakeDeps): Intake {
     }
     const settle = (error: Error | undefined): void => {
       if (isClosing()) return;
+      const lane = lanes.get(client);
+      if (lane) acknowledgements.flush(lane.connection);
       if (error) withhold(client, packet, done);
       else keepThenAcknowledge(client, packet, done);
       if (key === undefined) return;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { MqttClient } from 'mqtt';
-import type { IPublishPacket } from 'mqtt-packet';
+import mqttPacket, { type IPublishPacket } from 'mqtt-packet';
 import type { InboundMessage } from '../../../nodes/core/topic/ports.ts';
 import {
   connectAs,
@@ -91,6 +91,19 @@ describe('embedded MQTT broker', () => {
         client.end();
         watcher.end(true);
       }
+    });
+
+    it(`acknowledges in the order of the messages, also around another packet (${protocol})`, async () => {
+      const held = hold();
+      const client = await session('mcu-1', 'c', { version });
+      const [first, second] = [1, 2].map((messageId) =>
+        mqttPacket.generate(publish(telemetry, { messageId }), { protocolVersion: version }),
+      ) as [Buffer, Buffer];
+      client.bytes(Buffer.concat([first, Buffer.from([0xc0, 0]), second]));
+      await until('both messages', () => held.length === 2);
+      for (const message of held) message.settle();
+      assert.equal((await client.next('puback')).messageId, 1);
+      assert.equal((await client.next('puback')).messageId, 2);
     });
 
     it(`holds QoS 0 messages too, and reads no further meanwhile (${protocol})`, async () => {
