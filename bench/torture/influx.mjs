@@ -17,7 +17,7 @@ export const wireModes = /** @type {const} */ (['carry', 'hang', 'refuse', 'cut'
  * @property {(mode: WireMode) => void} set
  * @property {() => Promise<void>} leave stops the server, as a crash would
  * @property {() => Promise<void>} comeBack
- * @property {{ carried: number, overtaken: number }} order readings that went over the wire, and those of them that came
+ * @property {{ carried: number, overtaken: number }} order readings that the server took, and those of them that came
  *   after a later one of their device
  * @property {() => Promise<Iterable<import('./audit.mjs').StoredReading>>} stored
  * @property {() => Promise<void>} close
@@ -75,9 +75,10 @@ async function startWire(target, look) {
   /** @param {import('node:http').IncomingMessage} req @param {Buffer} body @param {import('node:http').ServerResponse} res */
   const carry = (req, body, res) => {
     const { method, url, headers } = req;
-    const plain = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
-    if (url?.startsWith('/write')) look(plain.toString());
     const onward = request(`${target}${url}`, { method, headers, agent }, (answer) => {
+      // What was not taken comes again.
+      if (url?.startsWith('/write') && answer.statusCode === 204)
+        look((headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString());
       res.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(res);
     });

@@ -1,5 +1,6 @@
 /** What the hub keeps besides telemetry; each kind is a set of JSON documents by id. */
-export type RecordKind = 'device' | 'sensor' | 'schema' | 'key' | 'alert' | 'command';
+export const recordKinds = ['device', 'sensor', 'schema', 'key', 'alert', 'command'] as const;
+export type RecordKind = (typeof recordKinds)[number];
 
 /** Port: durable JSON documents by kind and id (see test/contract/record-store.ts). */
 export interface RecordStore {

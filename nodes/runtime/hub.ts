@@ -106,7 +106,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
 
   try {
     await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
-    const records = await createSqliteRecordStore({ file: join(settings.dataDir, 'hub.db') });
+    const records = await createSqliteRecordStore({ file: join(settings.dataDir, 'hub.db'), log });
     opened.push(() => records.close());
     const store = await openStore(settings, { clock, ids, log });
     opened.push(() => store.close());

@@ -13,7 +13,9 @@ export interface Mosquitto {
   port: number;
   /** Kills the broker as a crash would. */
   kill(): Promise<void>;
-  /** Starts it again on the same port, after `kill`. */
+  /** Stops it by SIGTERM, on which it saves what it has. */
+  shutDown(): Promise<void>;
+  /** Starts it again on the same port, after `kill` or `shutDown`. */
   restart(): Promise<void>;
   /** Stops it and removes its directory. */
   stop(): Promise<void>;
@@ -43,7 +45,7 @@ export async function startMosquitto(
     ].join('\n'),
   );
 
-  const launch = async (): Promise<() => Promise<void>> => {
+  const launch = async (): Promise<(signal: NodeJS.Signals) => Promise<void>> => {
     const child = spawn(command, ['-c', configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
     let output = '';
     child.stderr.on('data', (data: Buffer) => (output += data.toString()));
@@ -51,24 +53,25 @@ export async function startMosquitto(
       if (child.exitCode !== null) throw new Error(`mosquitto ended: ${output}`);
       return accepts(port);
     });
-    return async () => {
+    return async (signal) => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
-      child.kill('SIGKILL');
+      child.kill(signal);
       await exited;
     };
   };
 
-  let kill = await launch();
+  let end = await launch();
   return {
     url: `mqtt://127.0.0.1:${port}`,
     port,
-    kill: () => kill(),
+    kill: () => end('SIGKILL'),
+    shutDown: () => end('SIGTERM'),
     async restart() {
-      kill = await launch();
+      end = await launch();
     },
     async stop() {
-      await kill();
+      await end('SIGKILL');
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -1,4 +1,4 @@
-// A broker of its own in front of the hub; the hub is killed, and the broker too.
+// A broker of its own in front of the hub; the hub is killed, and the broker restarted.
 import { setTimeout as pause } from 'node:timers/promises';
 import { startMosquitto } from '../../../test/support/mosquitto.ts';
 import { findTool } from '../../../test/support/require-tool.ts';
@@ -9,7 +9,8 @@ import { trial } from '../trial.mjs';
 
 export const about =
   'Devices report to Mosquitto, and the hub takes their readings from there; a message is acknowledged towards ' +
-  'Mosquitto when its readings are stored. The hub is killed again and again, and Mosquitto in between.';
+  'Mosquitto when its readings are stored. The hub is killed again and again, and Mosquitto restarted (SIGTERM) in ' +
+  'between.';
 
 /** @param {import('../main.mjs').FaultOptions} options */
 export async function run({ quick, log }) {
@@ -40,7 +41,7 @@ export async function run({ quick, log }) {
           await pause(500);
           await site.start();
           await pause(quick ? 500 : 1_500);
-          await mosquitto.kill();
+          await mosquitto.shutDown();
           await pause(500);
           await mosquitto.restart();
           backAt.push(Date.now());
@@ -51,7 +52,7 @@ export async function run({ quick, log }) {
       },
       settled: ({ hub }) => nothingComes(hub),
     });
-    return outcomeOf(`hub and Mosquitto killed in turn, ${rounds} times`, done, {
+    return outcomeOf(`hub killed and Mosquitto restarted in turn, ${rounds} times`, done, {
       recovered: {
         ms: slowestRecovery(done.load, done.happened),
         withinMs: 5_000,

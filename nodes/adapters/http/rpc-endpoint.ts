@@ -16,6 +16,8 @@ export interface EndpointLimits {
   concurrentCalls: number;
   /** Bytes of the bodies of all calls under way; beyond, calls wait. Default 8 MiB. */
   bytesUnderWay: number;
+  /** The same of connections with several calls under way. Default 128 KiB. */
+  busyBytesUnderWay: number;
 }
 
 const defaults: EndpointLimits = {
@@ -23,9 +25,11 @@ const defaults: EndpointLimits = {
   bodyMs: 10_000,
   concurrentCalls: 32,
   bytesUnderWay: 8_388_608,
+  busyBytesUnderWay: 131_072,
 };
-/** How long the rest of a refused body is thrown away before the connection is cut. */
+/** How long the rest of a refused body is thrown away before the connection is cut, and how much of it. */
 const lingerMs = 1000;
+const lingerBytes = 1_048_576;
 
 /**
  * `POST /rpc` as a handler for node:http, connect and express. Answers 200 with JSON-RPC (its errors
@@ -40,7 +44,7 @@ export function createRpcEndpoint(deps: {
   const { dispatcher, authenticate } = deps;
   const limits = { ...defaults, ...deps.limits };
   const takeTurn = createTurns({ calls: limits.concurrentCalls, bytes: limits.bodyBytes });
-  const room = createRoom(limits.bytesUnderWay);
+  const room = createRoom({ most: limits.bytesUnderWay, busy: limits.busyBytesUnderWay });
 
   const refuse = (
     req: IncomingMessage,
@@ -56,7 +60,11 @@ export function createRpcEndpoint(deps: {
     sendAndClose(req, res, status, text);
   };
 
-  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+  const answer = async (
+    req: IncomingMessage,
+    res: ServerResponse,
+    underWay: number,
+  ): Promise<void> => {
     if (req.method !== 'POST') {
       res.setHeader('Allow', 'POST');
       refuse(req, res, 405, ErrorCode.InvalidRequest, 'JSON-RPC is spoken by POST only');
@@ -80,7 +88,7 @@ export function createRpcEndpoint(deps: {
     }
     const key = bearerKey(req.headers);
     const principal = key === undefined ? undefined : authenticate(key);
-    const text = await inRoom(room, read.body.length, () =>
+    const text = await inRoom(room, read.body.length, underWay, () =>
       dispatcher.handle(read.body, { principal, transport: 'http' }),
     );
     if (res.destroyed) return;
@@ -92,19 +100,24 @@ export function createRpcEndpoint(deps: {
 
   return (req, res) => {
     res.on('error', () => undefined);
-    takeTurn(req, res, () => {
-      answer(req, res).catch(() => res.destroy());
+    takeTurn(req, res, (underWay) => {
+      answer(req, res, underWay).catch(() => res.destroy());
     });
   };
 }
 
 /** Does something with a body as soon as there is room for it. */
-async function inRoom<T>(room: Room, bytes: number, work: () => Promise<T>): Promise<T> {
-  await new Promise<void>((resolve) => room.enter(bytes, resolve));
+async function inRoom<T>(
+  room: Room,
+  bytes: number,
+  underWay: number,
+  work: () => Promise<T>,
+): Promise<T> {
+  const leave = await new Promise<() => void>((go) => room.enter(bytes, underWay, go));
   try {
     return await work();
   } finally {
-    room.leave(bytes);
+    leave();
   }
 }
 
@@ -164,6 +177,11 @@ function sendAndClose(
     res.end();
   };
   const timer = setTimeout(cut, lingerMs).unref();
+  let thrownAway = 0;
   req.on('error', () => undefined);
-  req.once('end', cut).once('close', cut).resume();
+  req.once('end', cut).once('close', cut);
+  req.on('data', (chunk: Buffer) => {
+    thrownAway += chunk.length;
+    if (thrownAway >= lingerBytes) req.pause();
+  });
 }

@@ -11,8 +11,11 @@ export interface TurnLimits {
 
 interface Turn {
   bytes: number;
-  work: () => void;
+  work: Work;
 }
+
+/** @param underWay calls that its connection has under way besides it */
+type Work = (underWay: number) => void;
 
 interface Connection {
   calls: number;
@@ -27,7 +30,7 @@ interface Connection {
  */
 export function createTurns(
   limits: TurnLimits,
-): (req: IncomingMessage, res: ServerResponse, work: () => void) => void {
+): (req: IncomingMessage, res: ServerResponse, work: Work) => void {
   const connections = new WeakMap<Socket, Connection>();
 
   const connectionOf = (socket: Socket): Connection => {
@@ -44,9 +47,8 @@ export function createTurns(
   const mayBegin = ({ calls, bytes }: Connection, turn: Turn): boolean =>
     calls === 0 || (calls < limits.calls && bytes + turn.bytes <= limits.bytes);
   const begin = (connection: Connection, { bytes, work }: Turn): void => {
-    connection.calls += 1;
     connection.bytes += bytes;
-    work();
+    work(connection.calls++);
   };
   const end = (socket: Socket, connection: Connection, { bytes }: Turn): void => {
     connection.calls -= 1;

@@ -1,4 +1,13 @@
-import { inTransaction, openForWriting, type FileKind } from './open-database.ts';
+import type { DatabaseSync } from 'node:sqlite';
+import {
+  checkWhole,
+  DamagedDatabase,
+  inTransaction,
+  openForWriting,
+  type FileKind,
+} from './open-database.ts';
+import { openOrQuarantine } from './quarantine.ts';
+import { salvageRecords } from './salvage-records.ts';
 
 /** A change of one document; without a text it is removed. */
 export interface RecordChange {
@@ -27,9 +36,52 @@ export interface RecordFile {
   close(): void;
 }
 
-/** @throws Error that says what is wrong with the file */
-export function createRecordFile(path: string): RecordFile {
-  const { db, close } = openForWriting(path, kind);
+/** A file of documents, and what was wrong with the one before it if that was damaged, for people. */
+export interface OpenedRecordFile {
+  file: RecordFile;
+  note?: string;
+}
+
+/**
+ * Opens a file of documents. A damaged one is put aside under another name; a new one takes its place, with what can
+ * still be read of it.
+ * @param now milliseconds since the epoch
+ * @throws Error that says what is wrong with the file
+ */
+export function openRecordFile(path: string, now: number): OpenedRecordFile {
+  let damage = '';
+  let note: string | undefined;
+  const open = (quarantined?: string): RecordFile => {
+    let close = (): void => undefined;
+    try {
+      const database = openForWriting(path, kind);
+      const { db } = database;
+      ({ close } = database);
+      if (quarantined !== undefined) {
+        const documents = salvageRecords(quarantined, db);
+        note =
+          `the file was damaged and put aside as ${quarantined}, a new one begun; ` +
+          `${documents} documents of it were taken over (what showed it: ${damage})`;
+      } else checkDocuments(db, path);
+      return createRecordFile(db, close);
+    } catch (error) {
+      close();
+      damage = (error as Error).message;
+      throw error;
+    }
+  };
+  const { opened } = openOrQuarantine(path, kind, open, now);
+  return { file: opened, ...(note !== undefined && { note }) };
+}
+
+/** @throws DamagedDatabase when the file or one of its documents is not whole */
+function checkDocuments(db: DatabaseSync, path: string): void {
+  checkWhole(db, path);
+  if (db.prepare('SELECT 1 FROM records WHERE NOT json_valid(document) LIMIT 1').get())
+    throw new DamagedDatabase(`${path} is damaged: a document is no JSON`);
+}
+
+function createRecordFile(db: DatabaseSync, close: () => void): RecordFile {
   const select = db.prepare('SELECT document FROM records WHERE kind = ?');
   const put = db.prepare('INSERT OR REPLACE INTO records (kind, id, document) VALUES (?, ?, ?)');
   const remove = db.prepare('DELETE FROM records WHERE kind = ? AND id = ?');

@@ -1,3 +1,4 @@
+import type { Log } from '../../core/log.ts';
 import type { RecordStore } from '../../core/records.ts';
 import { copyDatabase } from './copy-database.ts';
 import { createGroupQueue } from './group-queue.ts';
@@ -11,16 +12,17 @@ const maxWaiting = 100_000;
 
 /**
  * Keeps the hub's documents in one SQLite file, written by a thread of its own; changes made close together share one
- * commit.
+ * commit. A damaged file is put aside and said to `log`; what can be read of it is taken over.
  * @param options `onCommit` is told how many changes each commit carried; `startThread` runs the worker file
  * @throws Error that says what is wrong with the file
  */
 export async function createSqliteRecordStore(options: {
   file: string;
+  log?: Log;
   onCommit?: (changes: number) => void;
   startThread?: StartThread;
 }): Promise<RecordStore> {
-  const { file, onCommit, startThread } = options;
+  const { file, log, onCommit, startThread } = options;
   const url = workerUrl('sqlite-record-writer.worker', import.meta.url);
   const worker = createWorkerHost<RecordOperations>(url, startThread);
   const queue = createGroupQueue<RecordChange, undefined>({
@@ -40,7 +42,8 @@ export async function createSqliteRecordStore(options: {
   };
 
   try {
-    await worker.call('open', file);
+    const note = await worker.call('open', file);
+    if (note !== undefined) log?.error(`${file}: ${note}`);
   } catch (error) {
     await worker.stop();
     throw error;

@@ -1,9 +1,10 @@
-import { createRecordFile, type RecordChange, type RecordFile } from './record-file.ts';
+import { openRecordFile, type RecordChange, type RecordFile } from './record-file.ts';
 import { serveCalls } from './worker-port.ts';
 
 // A type and not an interface, because only that fits an index signature.
 export type RecordOperations = {
-  open: { request: string; answer: undefined };
+  /** Answers what was wrong with the file, if it was damaged. */
+  open: { request: string; answer: string | undefined };
   all: { request: string; answer: string[] };
   commit: { request: RecordChange[]; answer: undefined };
   close: { request: undefined; answer: undefined };
@@ -17,8 +18,9 @@ const file = (): RecordFile => {
 
 serveCalls<RecordOperations>({
   open(path) {
-    opened = createRecordFile(path);
-    return { value: undefined };
+    const { file: whole, note } = openRecordFile(path, Date.now());
+    opened = whole;
+    return { value: note };
   },
   all: (kind) => ({ value: file().all(kind) }),
   commit(changes) {

@@ -76,12 +76,11 @@ export function createConnection(deps: {
   };
 
   const start = (body: Buffer): void => {
-    underWay += 1;
     bytesUnderWay += body.length;
     working += 1;
-    room.enter(body.length, () => {
+    room.enter(body.length, underWay++, (leave) => {
       void answer(body).then((text) => {
-        room.leave(body.length);
+        leave();
         working -= 1;
         if (text === undefined || ws.readyState !== ws.OPEN) ended(body);
         else ws.send(text, () => ended(body));

@@ -16,6 +16,8 @@ export interface SocketLimits extends ConnectionLimits {
   messageBytes: number;
   /** Bytes of the calls of all sockets under way; beyond, calls wait. Default 8 MiB. */
   bytesUnderWay: number;
+  /** The same of sockets with several calls under way. Default 128 KiB. */
+  busyBytesUnderWay: number;
   /** Most sockets open at once. Default 1,000. */
   sockets: number;
   /** Milliseconds between signs of life asked of each socket. Default 30,000. */
@@ -26,6 +28,7 @@ const defaults: SocketLimits = {
   concurrentCalls: 32,
   concurrentBytes: 1_048_576,
   bytesUnderWay: 8_388_608,
+  busyBytesUnderWay: 131_072,
   highWaterBytes: 65_536,
   messageBytes: 1_048_576,
   sockets: 1000,
@@ -57,7 +60,7 @@ export function createRpcSocket(deps: {
   const { dispatcher, streams, authenticate, ids, path, every = repeat } = deps;
   const limits = { ...defaults, ...deps.limits };
   const connections = new Map<WebSocket, Connection>();
-  const room = createRoom(limits.bytesUnderWay);
+  const room = createRoom({ most: limits.bytesUnderWay, busy: limits.busyBytesUnderWay });
   let closing = false;
   const server = new WebSocketServer({
     noServer: true,

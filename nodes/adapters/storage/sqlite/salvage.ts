@@ -1,6 +1,6 @@
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { qualities } from '../../../core/telemetry/types.ts';
-import { inTransaction } from '../open-database.ts';
+import { inTransaction, openDamaged } from '../open-database.ts';
 import { decodeBatch } from '../packed-batch.ts';
 import { createRowReader } from './readable-rows.ts';
 import { markAllStale } from './sqlite-schema.ts';
@@ -28,14 +28,16 @@ interface FoundReading {
 
 /** Copies all series and readings that can be read of a damaged telemetry file into a new one. */
 export function salvage(damaged: string, into: DatabaseSync): Salvaged {
-  const from = new DatabaseSync(damaged, { readOnly: true });
   try {
-    return inTransaction(into, () => copyReadable(from, into));
+    const from = openDamaged(damaged);
+    try {
+      return inTransaction(into, () => copyReadable(from, into));
+    } finally {
+      from.close();
+    }
   } catch {
     // Not even its list of tables can be read.
     return { readings: 0, isWhole: false };
-  } finally {
-    from.close();
   }
 }
 
