@@ -1,15 +1,13 @@
+import type { Principal } from '../../core/security/types.ts';
+
 /** What the calls of a transport may hold in memory together, by the bytes of their bodies. */
 export interface Room {
   /**
    * Calls `go` once there is room for a body of this size, at once or later, in the order of asking; it ends the call
-   * by `leave`. Calls of a busy connection have little room, so that others need not wait behind them.
-   * @param underWay calls that the connection has under way besides this one
+   * by `leave`. Calls of busy connections have little room, so that others need not wait behind them.
    */
-  enter(bytes: number, underWay: number, go: (leave: () => void) => void): void;
+  enter(bytes: number, isFlood: boolean, go: (leave: () => void) => void): void;
 }
-
-/** A connection with fewer calls under way is not busy. */
-const busyCalls = 4;
 
 /** Bytes; a body larger than that is let in alone. */
 export interface RoomLimits {
@@ -18,10 +16,21 @@ export interface RoomLimits {
   busy: number;
 }
 
+/** A connection with fewer calls under way is not busy. */
+const busyCalls = 4;
+
+/**
+ * Whether a connection floods: a device only reports, and is answered soon. Who commands devices may have many calls
+ * under way that wait for them and hold nobody up.
+ * @param underWay calls besides the one in question
+ */
+export const isBusy = (underWay: number, principal: Principal | undefined): boolean =>
+  underWay >= busyCalls && (principal === undefined || principal.role === 'device');
+
 export function createRoom(limits: RoomLimits): Room {
   const [calm, busy] = [createQueue(limits.most), createQueue(limits.busy)];
   return {
-    enter: (bytes, underWay, go) => (underWay >= busyCalls ? busy : calm)(bytes, go),
+    enter: (bytes, isFlood, go) => (isFlood ? busy : calm)(bytes, go),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { bearerKey } from './bearer.ts';
 import { readBody } from './read-body.ts';
-import { createRoom, type Room } from './room.ts';
+import { createRoom, isBusy, type Room } from './room.ts';
 import { createTurns } from './turns.ts';
 
 export interface EndpointLimits {
@@ -16,7 +16,7 @@ export interface EndpointLimits {
   concurrentCalls: number;
   /** Bytes of the bodies of all calls under way; beyond, calls wait. Default 8 MiB. */
   bytesUnderWay: number;
-  /** The same of connections with several calls under way. Default 128 KiB. */
+  /** The same of devices with several calls under way. Default 16 KiB. */
   busyBytesUnderWay: number;
 }
 
@@ -25,7 +25,7 @@ const defaults: EndpointLimits = {
   bodyMs: 10_000,
   concurrentCalls: 32,
   bytesUnderWay: 8_388_608,
-  busyBytesUnderWay: 131_072,
+  busyBytesUnderWay: 16_384,
 };
 /** How long the rest of a refused body is thrown away before the connection is cut, and how much of it. */
 const lingerMs = 1000;
@@ -88,7 +88,7 @@ export function createRpcEndpoint(deps: {
     }
     const key = bearerKey(req.headers);
     const principal = key === undefined ? undefined : authenticate(key);
-    const text = await inRoom(room, read.body.length, underWay, () =>
+    const text = await inRoom(room, read.body.length, isBusy(underWay, principal), () =>
       dispatcher.handle(read.body, { principal, transport: 'http' }),
     );
     if (res.destroyed) return;
@@ -110,10 +110,10 @@ export function createRpcEndpoint(deps: {
 async function inRoom<T>(
   room: Room,
   bytes: number,
-  underWay: number,
+  isFlood: boolean,
   work: () => Promise<T>,
 ): Promise<T> {
-  const leave = await new Promise<() => void>((go) => room.enter(bytes, underWay, go));
+  const leave = await new Promise<() => void>((go) => room.enter(bytes, isFlood, go));
   try {
     return await work();
   } finally {

@@ -69,7 +69,7 @@ export const defaultBrokerLimits: Readonly<BrokerLimits> = {
   maxSubscriptions: 100,
   maxInFlightMessages: 50_000,
   maxInFlightBytes: 64 * 1024 * 1024,
-  maxBusyInFlightMessages: 2_000,
+  maxBusyInFlightMessages: 500,
   redeliveryDelayMs: 5_000,
   maxUnreadBytes: 16 * 1024,
   maxTopicLevels: 20,

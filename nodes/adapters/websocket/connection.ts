@@ -3,7 +3,7 @@ import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { StreamSession, Streams } from '../../core/stream/types.ts';
-import type { Room } from '../http/room.ts';
+import { isBusy, type Room } from '../http/room.ts';
 
 export interface ConnectionLimits {
   /** Calls of one socket under way at once; beyond, it is not read from. Default 32. */
@@ -78,7 +78,7 @@ export function createConnection(deps: {
   const start = (body: Buffer): void => {
     bytesUnderWay += body.length;
     working += 1;
-    room.enter(body.length, underWay++, (leave) => {
+    room.enter(body.length, isBusy(underWay++, principal), (leave) => {
       void answer(body).then((text) => {
         leave();
         working -= 1;

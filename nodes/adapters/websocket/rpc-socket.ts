@@ -16,7 +16,7 @@ export interface SocketLimits extends ConnectionLimits {
   messageBytes: number;
   /** Bytes of the calls of all sockets under way; beyond, calls wait. Default 8 MiB. */
   bytesUnderWay: number;
-  /** The same of sockets with several calls under way. Default 128 KiB. */
+  /** The same of devices with several calls under way. Default 16 KiB. */
   busyBytesUnderWay: number;
   /** Most sockets open at once. Default 1,000. */
   sockets: number;
@@ -28,7 +28,7 @@ const defaults: SocketLimits = {
   concurrentCalls: 32,
   concurrentBytes: 1_048_576,
   bytesUnderWay: 8_388_608,
-  busyBytesUnderWay: 131_072,
+  busyBytesUnderWay: 16_384,
   highWaterBytes: 65_536,
   messageBytes: 1_048_576,
   sockets: 1000,
