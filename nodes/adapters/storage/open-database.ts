@@ -88,17 +88,6 @@ export function openForWriting(file: string, kind: FileKind): OpenDatabase {
   });
 }
 
-/**
- * Opens a damaged file to read what can be read of it, also when its end is missing.
- * @throws an error of SQLite
- */
-export function openDamaged(file: string): DatabaseSync {
-  const db = new DatabaseSync(file, { readOnly: true, defensive: false });
-  // Otherwise SQLite refuses a file that is shorter than its header says.
-  db.exec('PRAGMA writable_schema = ON');
-  return db;
-}
-
 /** The file that is locked while a database is open. */
 export const lockOf = (file: string): string => `${file}.lock`;
 

@@ -58,7 +58,7 @@ export function openRecordFile(path: string, now: number): OpenedRecordFile {
       const { db } = database;
       ({ close } = database);
       if (quarantined !== undefined) {
-        const documents = salvageRecords(quarantined, db);
+        const documents = salvageRecords(quarantined, { db, path });
         note =
           `the file was damaged and put aside as ${quarantined}, a new one begun; ` +
           `${documents} documents of it were taken over (what showed it: ${damage})`;

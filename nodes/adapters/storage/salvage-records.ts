@@ -1,6 +1,6 @@
-import { DatabaseSync, type SQLOutputValue, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { recordKinds } from '../../core/records.ts';
-import { inTransaction, openDamaged } from './open-database.ts';
+import { readDamaged, type NewDatabase } from './read-damaged.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -8,19 +8,8 @@ type Row = Record<string, SQLOutputValue>;
  * Copies the documents that can be read of a damaged file into a new one: of each kind, those before and those behind
  * what cannot be read. Gives how many.
  */
-export function salvageRecords(damaged: string, into: DatabaseSync): number {
-  try {
-    const from = openDamaged(damaged);
-    try {
-      return inTransaction(into, () => copyReadable(from, into));
-    } finally {
-      from.close();
-    }
-  } catch {
-    // Not even its list of tables can be read.
-    return 0;
-  }
-}
+export const salvageRecords = (damaged: string, into: NewDatabase): number =>
+  readDamaged(damaged, into, (from) => copyReadable(from, into.db)) ?? 0;
 
 function copyReadable(from: DatabaseSync, into: DatabaseSync): number {
   const put = into.prepare('INSERT OR IGNORE INTO records (kind, id, document) VALUES (?, ?, ?)');

@@ -162,6 +162,27 @@ describe('A SQLite telemetry store whose file was damaged', () => {
     await assertGoesOn();
   });
 
+  for (const [what, harm] of [
+    ['whose header has a bit flipped', (bytes: Buffer) => (bytes[3]! ^= 1)],
+    ['whose first page is gone', (bytes: Buffer) => bytes.fill(0, 0, pageBytes)],
+    [
+      'whose tables are called otherwise',
+      (bytes: Buffer) => bytes.write('X', bytes.indexOf('readings')),
+    ],
+  ] as const)
+    it(`takes over all readings of a file ${what}`, async () => {
+      await makeFile();
+      const bytes = await readFile(file);
+      harm(bytes);
+      await writeFile(file, bytes);
+      assert.equal(await countStored(await open()), 6_000);
+      await assertGoesOn();
+      assert.deepEqual(
+        (await readdir(folder)).filter((name) => name.includes('mended')),
+        [],
+      );
+    });
+
   it('knows a file of its own whose header is gone', async () => {
     await makeFile(1_000);
     await overwrite(file, 0, Buffer.from('dear diary, '.repeat(300)));

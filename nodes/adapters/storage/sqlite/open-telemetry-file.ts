@@ -84,7 +84,7 @@ function begin(
   let fate = 'it is too large to be read again at once';
   const file = openWith(request, (db) => {
     if (sizeOf(quarantined) > largestSalvaged) return;
-    const { readings, isWhole } = salvage(quarantined, db);
+    const { readings, isWhole } = salvage(quarantined, { db, path: request.file });
     fate = `${readings} readings of it were taken over${isWhole ? '' : ', others could not be read'}`;
   });
   notes.push(

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { qualities } from '../../../core/telemetry/types.ts';
-import { inTransaction, openDamaged } from '../open-database.ts';
 import { decodeBatch } from '../packed-batch.ts';
+import { readDamaged, type NewDatabase } from '../read-damaged.ts';
 import { createRowReader } from './readable-rows.ts';
 import { markAllStale } from './sqlite-schema.ts';
 
@@ -27,19 +27,11 @@ interface FoundReading {
 }
 
 /** Copies all series and readings that can be read of a damaged telemetry file into a new one. */
-export function salvage(damaged: string, into: DatabaseSync): Salvaged {
-  try {
-    const from = openDamaged(damaged);
-    try {
-      return inTransaction(into, () => copyReadable(from, into));
-    } finally {
-      from.close();
-    }
-  } catch {
-    // Not even its list of tables can be read.
-    return { readings: 0, isWhole: false };
-  }
-}
+export const salvage = (damaged: string, into: NewDatabase): Salvaged =>
+  readDamaged(damaged, into, (from) => copyReadable(from, into.db)) ?? {
+    readings: 0,
+    isWhole: false,
+  };
 
 function copyReadable(from: DatabaseSync, into: DatabaseSync): Salvaged {
   let isWhole = true;
