@@ -24,7 +24,7 @@ const escape = (text) => String(text).replace(/[&<>"]/g, (sign) => `&#${sign.cha
 const short = (value) =>
   value >= 1e6
     ? `${+(value / 1e6).toPrecision(3)}M`
-    : value.toLocaleString('en', { maximumFractionDigits: 2 });
+    : value.toLocaleString('en', { maximumFractionDigits: value >= 100 ? 0 : 2 });
 
 /** @param {number} x @param {number} y @param {unknown} text @param {string} [how] */
 const write = (x, y, text, how = 'class="text"') =>

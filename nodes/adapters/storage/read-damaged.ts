@@ -80,7 +80,8 @@ function withFile(path: string, flags: string, work: (file: number) => void): vo
   }
 }
 
-function unlessBroken<T>(read: () => T): T | undefined {
+/** Undefined where it cannot be read. */
+export function unlessBroken<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch {

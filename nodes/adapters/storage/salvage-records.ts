@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { recordKinds } from '../../core/records.ts';
-import { readDamaged, type NewDatabase } from './read-damaged.ts';
+import { readDamaged, unlessBroken, type NewDatabase } from './read-damaged.ts';
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -38,12 +38,5 @@ function readAll(statement: StatementSync, values: string[], take: (row: Row) =>
   }
 }
 
-function isDocument(text: unknown): text is string {
-  if (typeof text !== 'string') return false;
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isDocument = (text: unknown): text is string =>
+  typeof text === 'string' && unlessBroken(() => JSON.parse(text) as unknown) !== undefined;

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { qualities } from '../../../core/telemetry/types.ts';
 import { decodeBatch } from '../packed-batch.ts';
-import { readDamaged, type NewDatabase } from '../read-damaged.ts';
+import { readDamaged, unlessBroken, type NewDatabase } from '../read-damaged.ts';
 import { createRowReader } from './readable-rows.ts';
 import { markAllStale } from './sqlite-schema.ts';
 
@@ -118,11 +118,3 @@ function fits(type: string, { timestamp, number, text, quality }: FoundReading):
 
 const isBetween = (value: unknown, least: number, most: number): value is number =>
   Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most;
-
-function unlessBroken<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
