@@ -7,9 +7,10 @@ import { parseArgs } from 'node:util';
  * Reads names and options; ends the process with the usage when they make no sense, or `--help` asks for it.
  * @param {string} usage
  * @param {readonly string[]} known names; none or "all" means all of them
+ * @param {string} what they are names of
  * @returns {{ wanted: readonly string[], quick: boolean, write: boolean, profiles?: string }}
  */
-export function readCommandLine(usage, known) {
+export function readCommandLine(usage, known, what) {
   const { values, positionals } = parse(usage);
   if (values.help) {
     console.log(usage);
@@ -17,7 +18,7 @@ export function readCommandLine(usage, known) {
   }
   const wanted = positionals.length === 0 || positionals.includes('all') ? known : positionals;
   const unknown = wanted.filter((name) => !known.includes(name));
-  if (unknown.length > 0) fail(`there is no ${unknown.join(', ')}\n${usage}`);
+  if (unknown.length > 0) fail(`no ${what} ${unknown.join(', ')}\n${usage}`);
   const { quick, write, 'cpu-prof': profiles } = values;
   if (write && quick) fail('what --quick finds is not worth writing down');
   if (!existsSync(join(import.meta.dirname, '../dist/hub.js'))) fail('first: npm run build');

@@ -38,7 +38,7 @@ ${Object.entries(scenarios)
   --write           also writes bench/results/, the charts, and the tables of docs/performance.md
   --cpu-prof <dir>  profiles the hubs, keeps the profiles in this folder, and prints where the time went`;
 
-const { wanted, quick, write, profiles } = readCommandLine(usage, names);
+const { wanted, quick, write, profiles } = readCommandLine(usage, names, 'scenario');
 if (write && profiles !== undefined) fail('a profiled hub is slower: no figures to write down');
 
 const progress = createProgress();

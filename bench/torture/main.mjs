@@ -35,7 +35,7 @@ const usage = `usage: npm run torture -- [all|${faults.join('|')} ...] [--quick]
   --quick  a form of each fault that takes seconds
   --write  also writes bench/results/ and the table of docs/reliability.md`;
 
-const { wanted, quick, profiles, ...options } = readCommandLine(usage, faults);
+const { wanted, quick, profiles, ...options } = readCommandLine(usage, faults, 'fault');
 if (profiles !== undefined) fail(`no hub is profiled here\n${usage}`);
 
 const here = machine();
