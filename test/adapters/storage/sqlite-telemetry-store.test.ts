@@ -267,6 +267,8 @@ describe('createSqliteTelemetryStore', () => {
       timestamp: one.timestamp * 10_000,
     }));
     await store.write(spread);
+    // What comes during the copy falls into the newest hour, so that no rollup is made meanwhile.
+    await store.write(readings(599_999_999, 1));
     await untilRolledUp(file);
     const copy = join(folder, 'copy.db');
     let isCopied = false;
