@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from './open-database.ts';
+import { databaseParts } from './quarantine.ts';
 
 /** A new database in place of a damaged one. */
 export interface NewDatabase {
@@ -40,11 +41,9 @@ export function readDamaged<T>(
       })
     );
   } finally {
-    for (const part of parts) rmSync(mended + part, { force: true });
+    for (const part of databaseParts) rmSync(mended + part, { force: true });
   }
 }
-
-const parts = ['', '-wal', '-shm'];
 
 function copyFrom<T>(file: string, into: DatabaseSync, copy: (from: DatabaseSync) => T): T {
   const from = new DatabaseSync(file, { readOnly: true, defensive: false });

@@ -6,7 +6,7 @@ import {
   openForWriting,
   type FileKind,
 } from './open-database.ts';
-import { openOrQuarantine } from './quarantine.ts';
+import { describeQuarantined, openOrQuarantine, type Quarantined } from './quarantine.ts';
 import { salvageRecords } from './salvage-records.ts';
 
 /** A change of one document; without a text it is removed. */
@@ -49,24 +49,17 @@ export interface OpenedRecordFile {
  * @throws Error that says what is wrong with the file
  */
 export function openRecordFile(path: string, now: number): OpenedRecordFile {
-  let damage = '';
   let note: string | undefined;
-  const open = (quarantined?: string): RecordFile => {
-    let close = (): void => undefined;
+  const open = (quarantined?: Quarantined): RecordFile => {
+    const { db, close } = openForWriting(path, kind);
     try {
-      const database = openForWriting(path, kind);
-      const { db } = database;
-      ({ close } = database);
-      if (quarantined !== undefined) {
-        const documents = salvageRecords(quarantined, { db, path });
-        note =
-          `the file was damaged and put aside as ${quarantined}, a new one begun; ` +
-          `${documents} documents of it were taken over (what showed it: ${damage})`;
+      if (quarantined) {
+        const documents = salvageRecords(quarantined.file, { db, path });
+        note = describeQuarantined(quarantined, `${documents} documents of it were taken over`);
       } else checkDocuments(db, path);
       return createRecordFile(db, close);
     } catch (error) {
       close();
-      damage = (error as Error).message;
       throw error;
     }
   };

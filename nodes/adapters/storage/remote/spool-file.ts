@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { checkWhole, DamagedDatabase, inTransaction, openForWriting } from '../open-database.ts';
-import { openOrQuarantine, type Opened } from '../quarantine.ts';
+import { openOrQuarantine, type Opened, type Quarantined } from '../quarantine.ts';
 import { unpackReadings, type PackedReadings } from '../packing.ts';
 import { createEntryTable, type EntryTable, type ScanRequest } from './spool-entries.ts';
 import { spoolFile } from './spool-schema.ts';
@@ -57,17 +57,15 @@ export function openSpoolFile(
   { path, maxBytes, damage }: { path: string; maxBytes: number; damage?: SpoolDamage },
   now: number,
 ): Opened<{ file: SpoolFile; loaded: LoadedSpool }> {
-  let isKnownDamage = damage !== undefined;
-  const open = () => {
+  const open = (quarantined?: Quarantined) => {
     const { db, close } = openForWriting(path, spoolFile);
     try {
-      if (isKnownDamage) throw new DamagedDatabase(damage?.reason);
+      if (damage && !quarantined) throw new DamagedDatabase(damage.reason);
       checkWhole(db, path);
       if (damage) countOn(db, damage.after);
       const file = createSpoolFile(db, close, maxBytes);
       return { file, loaded: file.load() };
     } catch (error) {
-      isKnownDamage = false;
       close();
       throw error;
     }

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { checkWhole, DamagedDatabase, openForWriting } from '../open-database.ts';
-import { openOrQuarantine } from '../quarantine.ts';
+import { describeQuarantined, openOrQuarantine, type Quarantined } from '../quarantine.ts';
 import { createRoomCheck } from './disk-room.ts';
 import { salvage } from './salvage.ts';
 import { telemetryFile } from './sqlite-schema.ts';
@@ -39,16 +39,10 @@ export interface OpenedTelemetryFile {
 export function openTelemetryFile(request: OpenRequest): OpenedTelemetryFile {
   const { file: path } = request;
   const notes: string[] = [];
-  let damage = request.damage;
-  const open = (quarantined?: string): TelemetryFile => {
-    if (quarantined !== undefined) return begin(request, quarantined, damage ?? '', notes);
-    try {
-      if (damage !== undefined) throw new DamagedDatabase(damage);
-      return openWhole(request, notes);
-    } catch (error) {
-      damage = (error as Error).message;
-      throw error;
-    }
+  const open = (quarantined?: Quarantined): TelemetryFile => {
+    if (quarantined) return begin(request, quarantined, notes);
+    if (request.damage !== undefined) throw new DamagedDatabase(request.damage);
+    return openWhole(request, notes);
   };
   const { opened } = openOrQuarantine(path, telemetryFile, open, Date.now());
   return { file: opened, isChecked: sizeOf(path) <= request.checkUpToBytes, notes };
@@ -75,21 +69,14 @@ function openWhole(request: OpenRequest, notes: string[]): TelemetryFile {
 }
 
 /** Begins a new file in place of a damaged one. */
-function begin(
-  request: OpenRequest,
-  quarantined: string,
-  damage: string,
-  notes: string[],
-): TelemetryFile {
+function begin(request: OpenRequest, quarantined: Quarantined, notes: string[]): TelemetryFile {
   let fate = 'it is too large to be read again at once';
   const file = openWith(request, (db) => {
-    if (sizeOf(quarantined) > largestSalvaged) return;
-    const { readings, isWhole } = salvage(quarantined, { db, path: request.file });
+    if (sizeOf(quarantined.file) > largestSalvaged) return;
+    const { readings, isWhole } = salvage(quarantined.file, { db, path: request.file });
     fate = `${readings} readings of it were taken over${isWhole ? '' : ', others could not be read'}`;
   });
-  notes.push(
-    `the file was damaged and put aside as ${quarantined}, a new one begun; ${fate} (what showed it: ${damage})`,
-  );
+  notes.push(describeQuarantined(quarantined, fate));
   return file;
 }
 
