@@ -83,6 +83,13 @@ export async function request(
   }
 }
 
+/** The time limit of a request is over. */
+export class TookTooLong extends RemoteUnavailable {
+  constructor(server: string, limitMs: number) {
+    super(`${server} has not answered within ${limitMs} ms`);
+  }
+}
+
 /** What a request that did not succeed means: `RemoteUnavailable`, a `Refusal`, or an Error for good. */
 export function failureOf(error: unknown, server: HttpServer): Error {
   if (error instanceof RemoteUnavailable) return error;
@@ -97,7 +104,7 @@ export function failureOf(error: unknown, server: HttpServer): Error {
   if (server.closing.aborted) return new RemoteUnavailable(`${name} is closed`);
   const { name: kind, message, cause } = error as Error;
   if (kind === 'TimeoutError' || kind === 'AbortError')
-    return new RemoteUnavailable(`${name} has not answered within ${server.timeoutMs} ms`);
+    return new TookTooLong(name, server.timeoutMs);
   const reason = cause instanceof Error ? cause.message : message;
   return new RemoteUnavailable(`${name} does not answer: ${excerpt(reason)}`);
 }

@@ -1,6 +1,6 @@
 import type { InfluxDBClient } from '@influxdata/influxdb3-client';
 import { RemoteUnavailable } from '../../../core/telemetry/remote.ts';
-import { excerpt, type HttpServer } from './influx-http.ts';
+import { excerpt, type HttpServer, TookTooLong } from './influx-http.ts';
 import { createCallGuard } from './influx3-call-guard.ts';
 
 /** A statement with the values of its parameters; none may be empty, for the library leaves those out. */
@@ -68,8 +68,7 @@ export function createInflux3Client(
     if (/exceed(s|ed)? file limit/.test(message)) return new TooManyFiles(`${name}: ${said}`);
     if (code === 'RESOURCE_EXHAUSTED' && message.startsWith('Received'))
       return new Error(`${name} gives too long an answer: ${said}`);
-    if (code === 'DEADLINE_EXCEEDED')
-      return new RemoteUnavailable(`${name} has not answered within ${limitMs} ms`);
+    if (code === 'DEADLINE_EXCEEDED') return new TookTooLong(name, limitMs);
     const meaning = meanings[String(code)];
     if (meaning !== undefined) return new Error(`${name} ${meaning} (${said})`);
     return new RemoteUnavailable(`${name} does not answer: ${String(code)}: ${said}`);
