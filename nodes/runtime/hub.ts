@@ -22,9 +22,9 @@ import type { CallHandler, Dispatcher, MethodDeclaration, MethodTable } from '..
 import type { SchemaRegistry } from '../core/schema/ports.ts';
 import { createSchemaRegistry } from '../core/schema/registry.ts';
 import { sensorTemplates } from '../core/schema/templates/index.ts';
+import { createAuditTrail, type AuditTrail } from '../core/security/audit.ts';
 import { createAuthorizer } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
-import type { Principal } from '../core/security/types.ts';
 import { createStreams } from '../core/stream/streams.ts';
 import type { Streams } from '../core/stream/types.ts';
 import { createReadingCheck, type ReadingCheck } from '../core/telemetry/check.ts';
@@ -37,6 +37,7 @@ import { serveDeviceMethods } from './device-methods.ts';
 import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
+import { createHubAuthentication } from './hub-authentication.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
@@ -61,6 +62,7 @@ export interface Hub extends HubAlerts, HubBackup, HubInfo, HubStreams, HubTelem
   alerts: Alerts;
   methods: MethodTable;
   dispatcher: Dispatcher;
+  audit: AuditTrail;
   /** Shut while nodes are exchanged. */
   gate: Gate;
   streams: Streams;
@@ -126,7 +128,11 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const devices = createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings });
     await devices.load();
 
+    const presence = createDeviceService({ registry: devices, clock, events, log });
+    const audit = createAuditTrail({ clock, log });
+    const authenticate = createHubAuthentication({ keys, presence });
     const mqtt = await openBroker(settings.broker, {
+      authenticate,
       keys,
       devices,
       ids,
@@ -170,15 +176,9 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       gatePatienceMs,
     );
     const streams = createStreams({ ids, ownerOf });
-    const presence = createDeviceService({ registry: devices, clock, events, log });
     presence.start();
 
     // Whatever a device says, by whatever way, it is there; its status topic is read by the `heartbeat` node.
-    const authenticate = (key: string): Principal | undefined => {
-      const principal = keys.authenticate(key);
-      if (principal?.device_id !== undefined) presence.seen(principal.device_id);
-      return principal;
-    };
     mqtt.onMessage((message) => {
       const { parsed, retained, will, principal } = message;
       if (!retained && !will && parsed?.branch !== 'status') {
@@ -225,6 +225,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       alerts,
       methods,
       dispatcher,
+      audit,
       gate,
       streams,
       mqtt,

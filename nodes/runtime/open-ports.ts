@@ -7,7 +7,8 @@ import type { Clock } from '../core/clock.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
-import type { KeyRing, Principal } from '../core/security/types.ts';
+import type { Authenticate } from '../core/security/authentication.ts';
+import type { KeyRing } from '../core/security/types.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import type { RemoteDatabase } from '../core/telemetry/remote.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
@@ -92,9 +93,16 @@ function placeOf(store: RemoteStoreSettings): string {
 /** Starts or connects to the broker a `broker` node describes. @throws Error when its port or file cannot be used */
 export async function openBroker(
   settings: BrokerSettings,
-  deps: { keys: KeyRing; devices: DeviceRegistry; ids: Ids; dataDir: string; log: Log },
+  deps: {
+    authenticate: Authenticate;
+    keys: KeyRing;
+    devices: DeviceRegistry;
+    ids: Ids;
+    dataDir: string;
+    log: Log;
+  },
 ): Promise<MqttLink> {
-  const { keys, devices, ids, log } = deps;
+  const { authenticate, keys, devices, ids, log } = deps;
   if (settings.kind === 'external') {
     const { url, clientId, username, password, tls } = settings;
     return createExternalBroker({
@@ -110,19 +118,9 @@ export async function openBroker(
   return createEmbeddedBroker({
     host: settings.host,
     port: settings.port,
-    authenticate: (username, password) => mqttPrincipal(keys, username, password),
+    authenticate,
     ownerOf: (id) => devices.ownerOf(id),
     sessions: { path: join(deps.dataDir, 'mqtt.db'), isCurrent: ({ id }) => keys.has(id) },
     log,
   });
-}
-
-/** The key is the password; the user name must say the same: `register`, `admin`, or the device's own id. */
-function mqttPrincipal(keys: KeyRing, username: string, password: string): Principal | undefined {
-  const principal = keys.authenticate(password);
-  if (!principal) return undefined;
-  const name = principal.registration
-    ? 'register'
-    : (principal.device_id ?? (principal.role === 'llm_admin' ? 'admin' : undefined));
-  return name === username ? principal : undefined;
 }

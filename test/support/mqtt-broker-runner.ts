@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createEmbeddedBroker } from '../../nodes/adapters/mqtt/embedded-broker.ts';
-import { ownerOf, principals } from './mqtt-hub.ts';
+import { ownerOf, principalOf } from './mqtt-hub.ts';
 import type { BrokerRun } from './mqtt-broker-process.ts';
 
 const { file, port, limits, gone } = JSON.parse(process.argv[2] ?? '{}') as BrokerRun;
@@ -15,9 +15,9 @@ const isGone = (id: string): boolean => gone?.includes(id) ?? false;
 const link = await createEmbeddedBroker({
   host: '127.0.0.1',
   port: port ?? 0,
-  authenticate(username, password) {
-    const principal = Object.hasOwn(principals, username) ? principals[username] : undefined;
-    return username === password && principal && !isGone(principal.id) ? principal : undefined;
+  async authenticate(credentials, caller) {
+    const principal = await principalOf(credentials, caller);
+    return principal && !isGone(principal.id) ? principal : undefined;
   },
   ownerOf,
   sessions: { path: file, isCurrent: ({ id }) => !isGone(id) },

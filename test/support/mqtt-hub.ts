@@ -2,16 +2,20 @@ import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient
 import type { SessionsFile } from '../../nodes/adapters/mqtt/aedes-sessions.ts';
 import { createEmbeddedBroker } from '../../nodes/adapters/mqtt/embedded-broker.ts';
 import type { BrokerLimits } from '../../nodes/adapters/mqtt/limits.ts';
+import type { Authenticate } from '../../nodes/core/security/authentication.ts';
 import type { Principal } from '../../nodes/core/security/types.ts';
 import type { MqttLink } from '../../nodes/core/topic/ports.ts';
 
 /** Keys of the test broker: user name and password are the same word. */
 export const principals: Record<string, Principal> = {
   register: { id: 'key-register', role: 'device', registration: true },
-  admin: { id: 'key-admin', role: 'llm_admin' },
+  admin: { id: 'admin', role: 'llm_admin' },
   'mcu-1': { id: 'key-mcu-1', role: 'device', device_id: 'mcu-1' },
   'mcu-2': { id: 'key-mcu-2', role: 'device', device_id: 'mcu-2' },
 };
+
+export const principalOf: Authenticate = ({ secret = '' }) =>
+  Promise.resolve(Object.hasOwn(principals, secret) ? principals[secret] : undefined);
 
 export const ownerOf = (id: string): string | undefined =>
   id === 'sensor-1' ? 'mcu-1' : undefined;
@@ -35,10 +39,7 @@ export async function startTestBroker(
   const link = await createEmbeddedBroker({
     host: '127.0.0.1',
     port: 0,
-    authenticate: (username, password) =>
-      username === password && Object.hasOwn(principals, username)
-        ? principals[username]
-        : undefined,
+    authenticate: principalOf,
     ownerOf,
     limits,
     ...(sessions && { sessions }),

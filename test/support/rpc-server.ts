@@ -5,6 +5,7 @@ import { createRpcEndpoint } from '../../nodes/adapters/http/rpc-endpoint.ts';
 import type { EndpointLimits } from '../../nodes/adapters/http/rpc-endpoint.ts';
 import { createRpcSocket } from '../../nodes/adapters/websocket/rpc-socket.ts';
 import type { SocketLimits } from '../../nodes/adapters/websocket/rpc-socket.ts';
+import type { Authenticate } from '../../nodes/core/security/authentication.ts';
 import type { Principal } from '../../nodes/core/security/types.ts';
 import { createStreams } from '../../nodes/core/stream/streams.ts';
 import { admin } from './rpc-rig.ts';
@@ -22,7 +23,7 @@ export async function startRpcServer(
   } = {},
 ) {
   const keys = new Map(Object.entries({ [adminKey]: admin, ...options.keys }));
-  const authenticate = (key: string): Principal | undefined => keys.get(key);
+  const authenticate: Authenticate = ({ secret = '' }) => Promise.resolve(keys.get(secret));
   const streams = createStreams({ ids: rig.ids });
   const endpoint = createRpcEndpoint({
     dispatcher: rig.dispatcher,

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { MetricFamily } from '../../core/metrics.ts';
+import type { Authenticate } from '../../core/security/authentication.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { prometheusText, prometheusType } from '../metrics/prometheus.ts';
-import { bearerKey } from './bearer.ts';
+import { callerOf, credentialsOf } from './credentials.ts';
 
 /**
  * `GET /metrics` for Prometheus: 200 with its text format, 401 without a valid key, 403 for a principal that may not
@@ -10,43 +11,40 @@ import { bearerKey } from './bearer.ts';
  */
 export function createMetricsEndpoint(deps: {
   families: () => Promise<MetricFamily[]>;
-  authenticate: (key: string) => Principal | undefined;
+  authenticate: Authenticate;
   maySee: (principal: Principal) => boolean;
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { families, authenticate, maySee } = deps;
 
-  const refusal = (
+  const refusal = async (
     req: IncomingMessage,
-  ): { status: number; header?: [string, string] } | undefined => {
+  ): Promise<{ status: number; header?: [string, string] } | undefined> => {
     if (req.method !== 'GET' && req.method !== 'HEAD')
       return { status: 405, header: ['Allow', 'GET, HEAD'] };
-    const key = bearerKey(req.headers);
-    const principal = key === undefined ? undefined : authenticate(key);
+    const principal = await authenticate(credentialsOf(req), callerOf(req, 'http'));
     if (!principal) return { status: 401, header: ['WWW-Authenticate', 'Bearer'] };
     return maySee(principal) ? undefined : { status: 403 };
   };
 
-  return (req, res) => {
-    res.on('error', () => undefined);
-    res.setHeader('Cache-Control', 'no-store');
-    const refused = refusal(req);
+  const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
+    const refused = await refusal(req);
     if (refused) {
       res.statusCode = refused.status;
       if (refused.header) res.setHeader(...refused.header);
       res.end();
       return;
     }
-    families()
-      .then(prometheusText)
-      .then(
-        (text) => {
-          res.setHeader('Content-Type', prometheusType);
-          res.end(req.method === 'HEAD' ? undefined : text);
-        },
-        () => {
-          res.statusCode = 500;
-          res.end();
-        },
-      );
+    const text = prometheusText(await families());
+    res.setHeader('Content-Type', prometheusType);
+    res.end(req.method === 'HEAD' ? undefined : text);
+  };
+
+  return (req, res) => {
+    res.on('error', () => undefined);
+    res.setHeader('Cache-Control', 'no-store');
+    answer(req, res).catch(() => {
+      res.statusCode = 500;
+      res.end();
+    });
   };
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
-import type { Principal } from '../../core/security/types.ts';
-import { bearerKey } from './bearer.ts';
+import type { Authenticate } from '../../core/security/authentication.ts';
+import { callerOf, credentialsOf } from './credentials.ts';
 import { readBody } from './read-body.ts';
 import { createRoom, isBusy, type Room } from './room.ts';
 import { createTurns } from './turns.ts';
@@ -38,7 +38,7 @@ const lingerBytes = 1_048_576;
  */
 export function createRpcEndpoint(deps: {
   dispatcher: Dispatcher;
-  authenticate: (key: string) => Principal | undefined;
+  authenticate: Authenticate;
   limits?: Partial<EndpointLimits>;
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { dispatcher, authenticate } = deps;
@@ -86,14 +86,15 @@ export function createRpcEndpoint(deps: {
       }
       return;
     }
-    const key = bearerKey(req.headers);
-    const principal = key === undefined ? undefined : authenticate(key);
+    const credentials = credentialsOf(req);
+    const caller = callerOf(req, 'http');
+    const principal = await authenticate(credentials, caller);
     const text = await inRoom(room, read.body.length, isBusy(underWay, principal), () =>
-      dispatcher.handle(read.body, { principal, transport: 'http' }),
+      dispatcher.handle(read.body, { principal, ...caller }),
     );
     if (res.destroyed) return;
     if (!principal && (text === undefined || needsKey(text))) {
-      res.setHeader('WWW-Authenticate', challenge(key));
+      res.setHeader('WWW-Authenticate', challenge(credentials.secret));
       send(res, 401, text);
     } else send(res, text === undefined ? 204 : 200, text);
   };

@@ -2,8 +2,8 @@ import type { EventEmitter } from 'node:events';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
 import type { Log } from '../../core/log.ts';
+import { usernameOf, type Authenticate } from '../../core/security/authentication.ts';
 import { maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
-import type { Principal } from '../../core/security/types.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
 import { channelOf, isReady } from './aedes-delivery.ts';
 import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
@@ -22,8 +22,8 @@ export interface EmbeddedBrokerOptions {
   host: string;
   /** 0 takes a free port; `url` tells which. */
   port: number;
-  /** Who this is, from the user name and password of a CONNECT; undefined refuses. Nobody is anonymous. */
-  authenticate: (username: string, password: string) => Principal | undefined;
+  /** Who this is, from the password of a CONNECT; the user name must say the same. Nobody is anonymous. */
+  authenticate: Authenticate;
   /** The device that a sensor belongs to. */
   ownerOf: OwnerOf;
   /** Keeps sessions and retained messages over the end of the process; without it they end with it. */
@@ -169,8 +169,12 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     const principal =
       username === undefined || password === undefined
         ? undefined
-        : authenticate(username, password.toString());
-    if (!principal) throw connectError(4, 'unknown user name or wrong key');
+        : await authenticate(
+            { secret: password.toString() },
+            { transport: 'mqtt', address: (client.conn as Socket).remoteAddress ?? '' },
+          );
+    if (!principal || usernameOf(principal) !== username)
+      throw connectError(4, 'unknown user name or wrong key');
     if (!(await sessions.claim(client, principal, cleanStarts.get(client) ?? true))) {
       throw connectError(2, 'this client id belongs to somebody else');
     }

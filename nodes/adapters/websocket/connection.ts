@@ -1,6 +1,6 @@
 import type { RawData, WebSocket } from 'ws';
 import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
-import type { Dispatcher } from '../../core/rpc/types.ts';
+import type { Dispatcher, RpcContext } from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { StreamSession, Streams } from '../../core/stream/types.ts';
 import { isBusy, type Room } from '../http/room.ts';
@@ -30,13 +30,15 @@ export function createConnection(deps: {
   ws: WebSocket;
   id: string;
   principal: Principal;
+  /** IP address of the peer. */
+  address: string;
   dispatcher: Dispatcher;
   streams: Streams;
   limits: ConnectionLimits;
   /** Shared by all sockets. */
   room: Room;
 }): Connection {
-  const { ws, principal, dispatcher, streams, limits, room } = deps;
+  const { ws, principal, address, dispatcher, streams, limits, room } = deps;
   /** Frames that had come in when reading was paused: at most what one chunk from the network holds. */
   const backlog: Buffer[] = [];
   let underWay = 0;
@@ -51,6 +53,8 @@ export function createConnection(deps: {
     writable: () => ws.readyState === ws.OPEN && ws.bufferedAmount < limits.highWaterBytes,
     send: (text) => ws.send(text, () => streams.drain(session)),
   };
+
+  const context: RpcContext = { principal, transport: 'websocket', address, session };
 
   const mayStart = (body: Buffer): boolean =>
     underWay === 0 ||
@@ -72,7 +76,7 @@ export function createConnection(deps: {
   const answer = async (body: Buffer): Promise<string | undefined> => {
     // Its sender may have left while it waited.
     if (ws.readyState !== ws.OPEN) return undefined;
-    return dispatcher.handle(body, { principal, transport: 'websocket', session });
+    return dispatcher.handle(body, context);
   };
 
   const start = (body: Buffer): void => {
@@ -103,7 +107,7 @@ export function createConnection(deps: {
     // A broken connection is nobody's fault; a message that breaks the rules of WebSocket is.
     if (!error.code?.startsWith('WS_ERR')) return;
     const refusal = new RpcError(ErrorCode.InvalidRequest, `unreadable: ${error.message}`);
-    dispatcher.refuse(refusal, { principal, transport: 'websocket', session });
+    dispatcher.refuse(refusal, context);
   });
   ws.once('close', () => {
     backlog.length = 0;

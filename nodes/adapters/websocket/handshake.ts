@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { bearerKey } from '../http/bearer.ts';
+import { bearerKey } from '../http/credentials.ts';
 
 /** The subprotocol a client agrees on when it sends its key as one. */
 export const subprotocol = 'llm-iot';

@@ -4,8 +4,10 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { Ids } from '../../core/ids.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
+import type { Authenticate } from '../../core/security/authentication.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { Streams } from '../../core/stream/types.ts';
+import { callerOf, credentialsOf } from '../http/credentials.ts';
 import { createRoom } from '../http/room.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, ConnectionLimits } from './connection.ts';
@@ -51,7 +53,7 @@ export interface RpcSocket {
 export function createRpcSocket(deps: {
   dispatcher: Dispatcher;
   streams: Streams;
-  authenticate: (key: string) => Principal | undefined;
+  authenticate: Authenticate;
   ids: Ids;
   path: string;
   limits?: Partial<SocketLimits>;
@@ -73,11 +75,12 @@ export function createRpcSocket(deps: {
     for (const connection of [...connections.values()]) connection.checkAlive();
   });
 
-  const accept = (ws: WebSocket, principal: Principal): void => {
+  const accept = (ws: WebSocket, principal: Principal, address: string): void => {
     const connection = createConnection({
       ws,
       id: ids.uuid(),
       principal,
+      address,
       dispatcher,
       streams,
       limits,
@@ -87,19 +90,26 @@ export function createRpcSocket(deps: {
     ws.once('close', () => connections.delete(ws));
   };
 
+  const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    if (isCrossSite(req)) {
+      refuseUpgrade(socket, 403, 'pages of other sites may not connect');
+      return;
+    }
+    const caller = callerOf(req, 'websocket');
+    const principal = await authenticate(credentialsOf(req, keyOf(req)), caller);
+    if (closing) refuseUpgrade(socket, 503, 'the hub is closing');
+    else if (!principal) {
+      refuseUpgrade(socket, 401, 'a valid key is needed: Authorization: Bearer <key>');
+    } else if (connections.size >= limits.sockets) {
+      refuseUpgrade(socket, 503, `${limits.sockets} sockets are open already`);
+    } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal, caller.address));
+  };
+
   return {
     handleUpgrade(req, socket, head) {
       if (pathOf(req) !== path) return false;
-      const key = keyOf(req);
-      const principal = key === undefined ? undefined : authenticate(key);
-      if (closing) refuseUpgrade(socket, 503, 'the hub is closing');
-      else if (isCrossSite(req)) {
-        refuseUpgrade(socket, 403, 'pages of other sites may not connect');
-      } else if (!principal) {
-        refuseUpgrade(socket, 401, 'a valid key is needed: Authorization: Bearer <key>');
-      } else if (connections.size >= limits.sockets) {
-        refuseUpgrade(socket, 503, `${limits.sockets} sockets are open already`);
-      } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal));
+      socket.on('error', () => socket.destroy());
+      upgrade(req, socket, head).catch(() => socket.destroy());
       return true;
     },
     disconnect(principalId) {

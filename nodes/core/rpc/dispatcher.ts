@@ -88,6 +88,7 @@ export function createDispatcher(deps: {
       principal: context.principal,
       transport: context.transport,
       notification,
+      ...(context.address === undefined ? {} : { address: context.address }),
       ...(context.session ? { session: context.session } : {}),
     };
     const ended = pending.open(call, declaration.timeoutMs);

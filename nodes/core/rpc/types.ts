@@ -36,6 +36,8 @@ export interface RpcCall {
   /** Absent only in calls of an open method without a key. */
   principal: Principal | undefined;
   transport: Transport;
+  /** IP address of the caller, where there is one. */
+  address?: string;
   /** The caller wants no answer. */
   notification: boolean;
   /** Where stream updates of the caller go; only WebSocket has one. */
@@ -49,6 +51,8 @@ export type CallHandler = (call: RpcCall) => void;
 export interface RpcContext {
   principal: Principal | undefined;
   transport: Transport;
+  /** IP address of the peer, where there is one. */
+  address?: string;
   session?: StreamSession;
 }
 

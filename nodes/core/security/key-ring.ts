@@ -108,6 +108,9 @@ function principalOf(record: KeyRecord): Principal {
   return {
     id: record.id,
     role: record.role,
+    means: 'key',
+    ...(record.name === undefined ? {} : { name: record.name }),
+    ...(record.scope === undefined ? {} : { scope: record.scope }),
     ...(record.device_id === undefined ? {} : { device_id: record.device_id }),
     ...(record.registration ? { registration: true } : {}),
   };

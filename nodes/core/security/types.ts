@@ -9,11 +9,36 @@ export const roles = [
 ] as const;
 export type Role = (typeof roles)[number];
 
+/** How somebody proved who they are. */
+export type Means = 'key' | 'token' | 'certificate';
+
+/** What a key or token may do of what its role may; a part that is missing narrows nothing. */
+export interface Scope {
+  /** Ids of devices; a sensor is reached through its device. */
+  device_ids?: string[];
+  device_types?: string[];
+  /** A device must carry all of them. */
+  labels?: Record<string, string>;
+  /** Names of methods, or `prefix.*`. */
+  methods?: string[];
+  /** Names of commands, or `prefix.*`. */
+  commands?: string[];
+  /** JSON Schema (2020-12) that the arguments of a command must meet, by command. */
+  arguments?: Record<string, Record<string, unknown>>;
+  calls_per_minute?: number;
+  /** How far back readings may be asked for, such as `7d`. */
+  read_window?: string;
+}
+
 /** Somebody who proved who they are. Plain JSON: it travels on the wires as `msg.rpc.principal`. */
 export interface Principal {
-  /** Id of the key that was used. */
+  /** Id of the key that was used, or of the holder of a token or certificate. */
   id: string;
   role: Role;
+  /** For people who read the audit log. */
+  name?: string;
+  means?: Means;
+  scope?: Scope;
   /** Set for a device's own key: what it may act for. */
   device_id?: string;
   /** A key that may do nothing but register devices. */
@@ -27,8 +52,11 @@ export interface KeyRecord {
   role: Role;
   device_id?: string;
   registration?: boolean;
-  /** ISO 8601. */
+  name?: string;
+  scope?: Scope;
+  /** ISO 8601, as are the others. */
   created_at: string;
+  expires_at?: string;
 }
 
 /** The keys that exist, in memory and in the record store. */

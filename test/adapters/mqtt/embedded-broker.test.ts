@@ -419,7 +419,7 @@ describe('embedded MQTT broker', () => {
       createEmbeddedBroker({
         host: '127.0.0.1',
         port: broker.port,
-        authenticate: () => undefined,
+        authenticate: () => Promise.resolve(undefined),
         ownerOf,
         log,
       }),

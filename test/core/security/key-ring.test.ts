@@ -20,7 +20,12 @@ describe('the key ring', () => {
     const { open } = createRig();
     const { key, record } = await (await open()).issue({ role: 'device', device_id: 'd1' });
     const again = await open();
-    assert.deepEqual(again.authenticate(key), { id: record.id, role: 'device', device_id: 'd1' });
+    assert.deepEqual(again.authenticate(key), {
+      id: record.id,
+      role: 'device',
+      means: 'key',
+      device_id: 'd1',
+    });
     assert.ok(again.has(record.id));
   });
 
@@ -54,7 +59,11 @@ describe('the key ring', () => {
     await ring.adopt('second-admin-key-2', { id: 'admin', role: 'llm_admin' });
     for (const one of [ring, await open()]) {
       assert.equal(one.authenticate('first-admin-key-1'), undefined);
-      assert.deepEqual(one.authenticate('second-admin-key-2'), { id: 'admin', role: 'llm_admin' });
+      assert.deepEqual(one.authenticate('second-admin-key-2'), {
+        id: 'admin',
+        role: 'llm_admin',
+        means: 'key',
+      });
     }
     assert.equal(records.count('key'), 1);
   });

@@ -1,0 +1,72 @@
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Transport } from '../rpc/types.ts';
+import type { Principal } from './types.ts';
+
+/** Kinds of what goes on record; new ones may come with new features. */
+export type AuditAction =
+  /** Somebody proved who they are, or failed to. */
+  | 'authentication'
+  /** A call, publication or subscription that was not allowed. */
+  | 'refusal'
+  /** A command to a device, with its result. */
+  | 'command'
+  | 'key'
+  | 'policy'
+  | 'certificate'
+  | 'system';
+
+/** One thing that happened, as whoever saw it tells it. Nothing in it is secret but what masking finds. */
+export interface AuditEntry {
+  action: AuditAction;
+  outcome: 'ok' | 'refused' | 'failed';
+  /** What exactly: a method, a topic, `key.rotate`. */
+  subject: string;
+  principal?: Principal;
+  transport?: Transport;
+  address?: string;
+  device_id?: string;
+  /** Milliseconds, where something took time. */
+  duration_ms?: number;
+  /** Code of the error, and why. */
+  code?: number;
+  reason?: string;
+  /** Name of the policy that decided. */
+  policy?: string;
+  /** Arguments, results and what else belongs to it. */
+  details?: Record<string, unknown>;
+}
+
+/** An entry with the time it was told. */
+export interface AuditEvent extends AuditEntry {
+  /** ISO 8601. */
+  at: string;
+}
+
+/** Port: where everything worth a record is told. Never throws and never waits. */
+export interface AuditTrail {
+  record(entry: AuditEntry): void;
+  /** Tells what happens from now on; the answer stops that. */
+  listen(listener: (event: AuditEvent) => void): () => void;
+}
+
+/** Passes on what happens to those who listen: the log on disk, and the nodes of flows. */
+export function createAuditTrail({ clock, log }: { clock: Clock; log: Log }): AuditTrail {
+  const listeners = new Set<(event: AuditEvent) => void>();
+  return {
+    record(entry) {
+      const event = { at: new Date(clock.now()).toISOString(), ...entry };
+      for (const listener of listeners) {
+        try {
+          listener(event);
+        } catch (error) {
+          log.error(`audit: ${String(error)}`);
+        }
+      }
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

@@ -1,0 +1,61 @@
+import type { Transport } from '../rpc/types.ts';
+import type { Principal } from './types.ts';
+
+/** A client certificate that chains to a certificate authority the hub trusts; dates and revocation are not checked yet. */
+export interface ClientCertificate {
+  /** SHA-256 of the certificate, hex in lower case without colons. */
+  fingerprint: string;
+  /** Common name of the subject. */
+  subject: string;
+  /** Hex. */
+  serial: string;
+  /** Milliseconds since the epoch. */
+  validFrom: number;
+  validTo: number;
+}
+
+/** What somebody shows to prove who they are. */
+export interface Credentials {
+  /** An API key or an access token. */
+  secret?: string;
+  certificate?: ClientCertificate;
+}
+
+/** Where somebody comes from. */
+export interface Caller {
+  transport: Transport;
+  /** IP address of the peer. */
+  address: string;
+}
+
+/**
+ * Who this is; undefined for somebody who shows nothing, or nothing valid.
+ * @throws RpcError -32006 with `retry_after_ms` when this caller has to wait before it may try again
+ */
+export type Authenticate = (
+  credentials: Credentials,
+  caller: Caller,
+) => Promise<Principal | undefined>;
+
+/** One means of proof; undefined when these credentials are none of its own or not valid. */
+export type AuthenticationWay = (
+  credentials: Credentials,
+  caller: Caller,
+) => Principal | undefined | Promise<Principal | undefined>;
+
+/** Tries the means in their order; the first that knows the caller counts. */
+export function createAuthentication(ways: readonly AuthenticationWay[]): Authenticate {
+  return async (credentials, caller) => {
+    for (const way of ways) {
+      const principal = await way(credentials, caller);
+      if (principal) return principal;
+    }
+    return undefined;
+  };
+}
+
+/** The user name an MQTT client shows beside its key or certificate. */
+export function usernameOf(principal: Principal): string {
+  if (principal.registration) return 'register';
+  return principal.device_id ?? principal.id;
+}

@@ -1,0 +1,10 @@
+/**
+ * Port: seals what must not be read from disk, and opens it again. What is sealed is printable and can be told from plain
+ * text by `isSealed`.
+ */
+export interface SecretBox {
+  /** @param purpose what it is for; opening needs the same, so that one secret cannot stand in for another */
+  seal(text: string, purpose: string): string;
+  /** @throws Error when it was sealed with another key or for another purpose, or was changed */
+  open(sealed: string, purpose: string): string;
+}

@@ -1,0 +1,24 @@
+import type { Command } from './command.ts';
+
+/** Every command there is, in the order of the usage message. */
+const commands: readonly Command[] = [];
+
+/** Runs `npm run hub -- <words>`. @returns the exit code: 0 done, 1 failed, 2 not understood */
+export async function runHubCommand(
+  args: readonly string[],
+  print: (line: string) => void,
+): Promise<number> {
+  const command = commands.find(({ words }) => words.every((word, i) => word === args[i]));
+  if (!command) {
+    print('usage: npm run hub -- <command>');
+    for (const { words, usage, summary } of commands)
+      print(`  ${[...words, usage].join(' ').trim().padEnd(44)} ${summary}`);
+    return args.length === 0 || args[0] === '--help' ? 0 : 2;
+  }
+  try {
+    return await command.run(args.slice(command.words.length), print);
+  } catch (error) {
+    print(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}

@@ -1,0 +1,19 @@
+import type { DeviceService } from '../core/device/service.ts';
+import { createAuthentication, type Authenticate } from '../core/security/authentication.ts';
+import type { KeyRing } from '../core/security/types.ts';
+
+/** Who may come in, by all means there are. A device that proves who it is has been seen. */
+export function createHubAuthentication(deps: {
+  keys: KeyRing;
+  presence: Pick<DeviceService, 'seen'>;
+}): Authenticate {
+  const { keys, presence } = deps;
+  const authenticate = createAuthentication([
+    ({ secret }) => (secret === undefined ? undefined : keys.authenticate(secret)),
+  ]);
+  return async (credentials, caller) => {
+    const principal = await authenticate(credentials, caller);
+    if (principal?.device_id !== undefined) presence.seen(principal.device_id);
+    return principal;
+  };
+}
