@@ -8,6 +8,9 @@ const announce = formatTopic({ branch: 'announce' });
 const query = formatTopic({ branch: 'query' });
 const devicesPrefix = `${topicRoot}/devices/`;
 
+/** Branches of the topic tree in which a device publishes, for itself and its sensors. */
+export const deviceBranches = ['telemetry', 'status', 'command-response'] as const;
+
 /** Whether this device is the one meant, or owns the sensor meant. */
 export function actsFor(deviceId: string, id: string, ownerOf: OwnerOf): boolean {
   return id === deviceId || ownerOf(id) === deviceId;

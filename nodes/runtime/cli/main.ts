@@ -1,7 +1,8 @@
+import { aclCommands } from './acl.ts';
 import type { Command } from './command.ts';
 
 /** Every command there is, in the order of the usage message. */
-const commands: readonly Command[] = [];
+const commands: readonly Command[] = [...aclCommands];
 
 /** Runs `npm run hub -- <words>`. @returns the exit code: 0 done, 1 failed, 2 not understood */
 export async function runHubCommand(
