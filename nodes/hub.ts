@@ -4,6 +4,7 @@ import type { Log } from './core/log.ts';
 import { announceHub } from './runtime/banner.ts';
 import { watchDeploys } from './runtime/deploy-watch.ts';
 import { createHub, type Hub } from './runtime/hub.ts';
+import { keySettingsFrom } from './runtime/hub-secrets.ts';
 import { mountHub } from './runtime/mount.ts';
 import { translate, type HubNode, type HubState } from './runtime/node-kit.ts';
 import { refuseOpenEditor } from './runtime/open-editor.ts';
@@ -149,6 +150,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     adminKey: process.env['LLM_IOT_ADMIN_KEY'] || credentials.adminKey || undefined,
     registrationKey:
       process.env['LLM_IOT_REGISTRATION_KEY'] || credentials.registrationKey || undefined,
+    secretKey: keySettingsFrom(process.env),
     broker,
     store,
   };

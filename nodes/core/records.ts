@@ -1,5 +1,13 @@
 /** What the hub keeps besides telemetry; each kind is a set of JSON documents by id. */
-export const recordKinds = ['device', 'sensor', 'schema', 'key', 'alert', 'command'] as const;
+export const recordKinds = [
+  'device',
+  'sensor',
+  'schema',
+  'key',
+  'alert',
+  'command',
+  'key_check',
+] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 /** Port: durable JSON documents by kind and id (see test/contract/record-store.ts). */

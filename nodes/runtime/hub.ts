@@ -25,6 +25,7 @@ import { sensorTemplates } from '../core/schema/templates/index.ts';
 import { createAuditTrail, type AuditTrail } from '../core/security/audit.ts';
 import { createAuthorizer } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
+import type { SecretBox } from '../core/security/ports.ts';
 import { createStreams } from '../core/stream/streams.ts';
 import type { Streams } from '../core/stream/types.ts';
 import { createReadingCheck, type ReadingCheck } from '../core/telemetry/check.ts';
@@ -42,6 +43,7 @@ import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
+import { openHubSecrets } from './hub-secrets.ts';
 import { createHubStreams, type HubStreams } from './hub-streams.ts';
 import { createHubTelemetry, type HubTelemetry } from './hub-telemetry.ts';
 import { createInbound, type Inbound } from './inbound.ts';
@@ -63,6 +65,8 @@ export interface Hub extends HubAlerts, HubBackup, HubInfo, HubStreams, HubTelem
   methods: MethodTable;
   dispatcher: Dispatcher;
   audit: AuditTrail;
+  /** Seals what must not be read from disk. */
+  secrets: SecretBox;
   /** Shut while nodes are exchanged. */
   gate: Gate;
   streams: Streams;
@@ -110,6 +114,12 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
     const records = await createSqliteRecordStore({ file: join(settings.dataDir, 'hub.db'), log });
     opened.push(() => records.close());
+    const { box: secrets } = await openHubSecrets({
+      records,
+      dataDir: settings.dataDir,
+      settings: settings.secretKey,
+      log,
+    });
     const store = await openStore(settings, { clock, ids, log });
     opened.push(() => store.close());
     const { retention } = settings.store;
@@ -226,6 +236,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       methods,
       dispatcher,
       audit,
+      secrets,
       gate,
       streams,
       mqtt,

@@ -1,3 +1,4 @@
+import type { KeySettings } from '../adapters/secrets/key-source.ts';
 import type { Retention } from '../core/telemetry/retention.ts';
 
 interface RemoteStore {
@@ -54,6 +55,8 @@ export interface HubSettings {
   maxDevices: number;
   adminKey: string | undefined;
   registrationKey: string | undefined;
+  /** Where the key is that seals secrets at rest; empty for the file in the data directory. */
+  secretKey: KeySettings;
   broker: BrokerSettings;
   store: StoreSettings;
 }

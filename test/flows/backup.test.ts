@@ -37,6 +37,7 @@ describe('hub.backup', function () {
 
     const dataDir = await mkdtemp(join(tmpdir(), 'llm-iot-restored-'));
     await cp(folder, dataDir, { recursive: true });
+    await cp(join(hub.dataDir, 'secret-key'), join(dataDir, 'secret-key')); // is in no backup
     const restored = await startHub({ dataDir });
     const { series } = await ask(restored, 'data.query', {
       device_ids: [device.id],

@@ -1,9 +1,13 @@
 /**
  * Port: seals what must not be read from disk, and opens it again. What is sealed is printable and can be told from plain
- * text by `isSealed`.
+ * text by `isSealed`. A change of key reaches every string of a record that is sealed, and every file of the data
+ * directory whose name ends in `.sealed` and whose whole content is one sealed text.
  */
 export interface SecretBox {
-  /** @param purpose what it is for; opening needs the same, so that one secret cannot stand in for another */
+  /**
+   * @param purpose what it is for, up to 255 bytes and no secret itself; opening needs the same, so that one secret cannot
+   * stand in for another
+   */
   seal(text: string, purpose: string): string;
   /** @throws Error when it was sealed with another key or for another purpose, or was changed */
   open(sealed: string, purpose: string): string;

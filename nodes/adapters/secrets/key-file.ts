@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { readKeys } from './read-keys.ts';
+
+/** More is no file of keys. */
+const maxBytes = 4096;
+
+/** The keys in a file; undefined when there is no such file. @throws Error that says what is wrong with it */
+export async function readKeyFile(path: string): Promise<Buffer[] | undefined> {
+  let text: string;
+  try {
+    const found = await stat(path);
+    if (!found.isFile()) throw new Error(`${path} is no file`);
+    if (found.size > maxBytes) throw new Error(`${path} is no file of keys: it is too large`);
+    if (process.platform !== 'win32' && (found.mode & 0o077) !== 0)
+      throw new Error(`${path} may be read by other users; put that right with: chmod 600 ${path}`);
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return readKeys(text, path);
+}
+
+/** Replaces the file as a whole: after a crash it is the old one or the new one. Readable by its owner alone. */
+export async function writeKeyFile(path: string, keys: readonly Buffer[]): Promise<void> {
+  const next = `${path}.next`;
+  const file = await open(next, 'w', 0o600);
+  try {
+    await file.chmod(0o600);
+    await file.writeFile(keys.map((key) => `${key.toString('base64url')}\n`).join(''));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(next, path);
+  if (process.platform === 'win32') return; // has no folders to bring to disk
+  const folder = await open(dirname(path), 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+export const newKey = (): Buffer => randomBytes(32);

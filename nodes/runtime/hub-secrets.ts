@@ -1,0 +1,78 @@
+import { createAesSecretBox, type AesSecretBox } from '../adapters/secrets/aes-secret-box.ts';
+import {
+  findKeys,
+  ownKeyFile,
+  type FoundKeys,
+  type KeySettings,
+} from '../adapters/secrets/key-source.ts';
+import type { Log } from '../core/log.ts';
+import type { RecordStore } from '../core/records.ts';
+import { sealedWith } from '../core/security/sealed.ts';
+
+/** Kept with the data, so that they are never used with a key that is not theirs. */
+interface KeyCheck {
+  sealed: string;
+}
+
+const checkId = 'key_check';
+const checkPurpose = 'key check';
+const checkText = 'this data directory belongs to this key';
+
+/** A box, and the keys it was made with. */
+export interface OpenedSecrets extends FoundKeys {
+  box: AesSecretBox;
+}
+
+/** Where the environment says the key is. */
+export const keySettingsFrom = (env: NodeJS.ProcessEnv): KeySettings => ({
+  ...(env['LLM_IOT_SECRET_KEY'] && { key: env['LLM_IOT_SECRET_KEY'] }),
+  ...(env['LLM_IOT_SECRET_KEY_FILE'] && { file: env['LLM_IOT_SECRET_KEY_FILE'] }),
+  ...(env['LLM_IOT_SECRET_KEY_COMMAND'] && { command: env['LLM_IOT_SECRET_KEY_COMMAND'] }),
+});
+
+/**
+ * The box that seals what this data directory keeps. A new directory gets a key; one that has been used needs its own.
+ * @throws Error that says what is missing and what to do
+ */
+export async function openHubSecrets(deps: {
+  records: RecordStore;
+  dataDir: string;
+  settings: KeySettings;
+  log: Log;
+}): Promise<OpenedSecrets> {
+  const { records, dataDir, settings, log } = deps;
+  const [check] = await records.all<KeyCheck>('key_check');
+  const found = await findKeys(settings, dataDir, () => check === undefined);
+  if (!found)
+    throw new Error(
+      `the key of this data directory is missing: ${ownKeyFile(dataDir)} is not there and no LLM_IOT_SECRET_KEY is set. ` +
+        `Put back the key ${keyNeeded(check)}; without it what is sealed is lost`,
+    );
+  const box = createAesSecretBox(found.keys);
+  if (check) proveKey(box, check, found.from);
+  else await writeKeyCheck(records, box);
+  if (found.made)
+    log.info(`made ${found.from}: keep a copy of it elsewhere, no backup of the hub contains it`);
+  return { ...found, box };
+}
+
+/** Binds the data to the key that seals now. */
+export const writeKeyCheck = (records: RecordStore, box: AesSecretBox): Promise<void> =>
+  records.put('key_check', checkId, {
+    sealed: box.seal(checkText, checkPurpose),
+  } satisfies KeyCheck);
+
+function proveKey(box: AesSecretBox, check: KeyCheck, from: string): void {
+  try {
+    if (box.open(check.sealed, checkPurpose) === checkText) return;
+  } catch {
+    // told below
+  }
+  throw new Error(
+    `the key in ${from} is not the one of this data directory: it needs the key ${keyNeeded(check)}, ` +
+      `and ${from} holds ${box.keyId}. Put back the right key, or name another data directory`,
+  );
+}
+
+const keyNeeded = (check: KeyCheck | undefined): string =>
+  check ? `with the id ${sealedWith(check.sealed)}` : 'that was used';
