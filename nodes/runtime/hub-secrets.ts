@@ -9,8 +9,8 @@ import type { Log } from '../core/log.ts';
 import type { RecordStore } from '../core/records.ts';
 import { sealedWith } from '../core/security/sealed.ts';
 
-/** Kept with the data, so that they are never used with a key that is not theirs. */
-interface KeyCheck {
+/** Kept with the data (record kind `key_check`), so that they are never used with a key that is not theirs. */
+export interface KeyCheck {
   sealed: string;
 }
 
@@ -43,11 +43,7 @@ export async function openHubSecrets(deps: {
   const { records, dataDir, settings, log } = deps;
   const [check] = await records.all<KeyCheck>('key_check');
   const found = await findKeys(settings, dataDir, () => check === undefined);
-  if (!found)
-    throw new Error(
-      `the key of this data directory is missing: ${ownKeyFile(dataDir)} is not there and no LLM_IOT_SECRET_KEY is set. ` +
-        `Put back the key ${keyNeeded(check)}; without it what is sealed is lost`,
-    );
+  if (!found) throw keyMissing(dataDir, check);
   const box = createAesSecretBox(found.keys);
   if (check) proveKey(box, check, found.from);
   else await writeKeyCheck(records, box);
@@ -62,7 +58,8 @@ export const writeKeyCheck = (records: RecordStore, box: AesSecretBox): Promise<
     sealed: box.seal(checkText, checkPurpose),
   } satisfies KeyCheck);
 
-function proveKey(box: AesSecretBox, check: KeyCheck, from: string): void {
+/** @throws Error when none of the keys is the one of the data */
+export function proveKey(box: AesSecretBox, check: KeyCheck, from: string): void {
   try {
     if (box.open(check.sealed, checkPurpose) === checkText) return;
   } catch {
@@ -73,6 +70,12 @@ function proveKey(box: AesSecretBox, check: KeyCheck, from: string): void {
       `and ${from} holds ${box.keyId}. Put back the right key, or name another data directory`,
   );
 }
+
+export const keyMissing = (dataDir: string, check: KeyCheck | undefined): Error =>
+  new Error(
+    `the key of this data directory is missing: ${ownKeyFile(dataDir)} is not there and no LLM_IOT_SECRET_KEY is set. ` +
+      `Put back the key ${keyNeeded(check)}; without it what is sealed is lost`,
+  );
 
 const keyNeeded = (check: KeyCheck | undefined): string =>
   check ? `with the id ${sealedWith(check.sealed)}` : 'that was used';

@@ -12,6 +12,8 @@ export interface AesSecretBox extends SecretBox {
   readonly keyId: string;
   /** The same under the key that seals now, for the same purpose; unchanged when it is already. @throws Error as `open` */
   reseal(sealed: string): string;
+  /** Whether it is whole and was sealed with a key of this box, whatever for. */
+  opens(sealed: string): boolean;
 }
 
 /** Names a key without telling anything of it: 16 hexadecimal digits. */
@@ -75,9 +77,16 @@ export function createAesSecretBox(keys: readonly Buffer[]): AesSecretBox {
       return opened.text;
     },
     reseal(sealed) {
-      if (sealedWith(sealed) === keyId) return sealed;
       const { text, purpose } = unseal(sealed);
-      return seal(text, purpose);
+      return sealedWith(sealed) === keyId ? sealed : seal(text, purpose);
+    },
+    opens(sealed) {
+      try {
+        unseal(sealed);
+        return true;
+      } catch {
+        return false;
+      }
     },
   };
 }

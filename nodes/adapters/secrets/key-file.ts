@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
 import { readKeys } from './read-keys.ts';
+import { replaceFile } from './replace-file.ts';
 
 /** More is no file of keys. */
 const maxBytes = 4096;
@@ -23,21 +23,8 @@ export async function readKeyFile(path: string): Promise<Buffer[] | undefined> {
   return readKeys(text, path);
 }
 
-/** Replaces the file as a whole: after a crash it is the old one or the new one. Readable by its owner alone. */
-export async function writeKeyFile(path: string, keys: readonly Buffer[]): Promise<void> {
-  const next = `${path}.next`;
-  const file = await open(next, 'w', 0o600);
-  try {
-    await file.chmod(0o600);
-    await file.writeFile(keys.map((key) => `${key.toString('base64url')}\n`).join(''));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(next, path);
-  if (process.platform === 'win32') return; // has no folders to bring to disk
-  const folder = await open(dirname(path), 'r');
-  await folder.sync().finally(() => folder.close());
-}
+/** Replaces the file as a whole, with a key a line. */
+export const writeKeyFile = (path: string, keys: readonly Buffer[]): Promise<void> =>
+  replaceFile(path, keys.map((key) => `${key.toString('base64url')}\n`).join(''));
 
 export const newKey = (): Buffer => randomBytes(32);

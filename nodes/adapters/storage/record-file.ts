@@ -16,7 +16,8 @@ export interface RecordChange {
   text?: string;
 }
 
-const kind: FileKind = {
+/** What makes a file one of documents. */
+export const recordFileKind: FileKind = {
   applicationId: 0x6c6c6d72,
   version: 1,
   layout: `
@@ -51,7 +52,7 @@ export interface OpenedRecordFile {
 export function openRecordFile(path: string, now: number): OpenedRecordFile {
   let note: string | undefined;
   const open = (quarantined?: Quarantined): RecordFile => {
-    const { db, close } = openForWriting(path, kind);
+    const { db, close } = openForWriting(path, recordFileKind);
     try {
       if (quarantined) {
         const documents = salvageRecords(quarantined.file, { db, path });
@@ -63,7 +64,7 @@ export function openRecordFile(path: string, now: number): OpenedRecordFile {
       throw error;
     }
   };
-  const { opened } = openOrQuarantine(path, kind, open, now);
+  const { opened } = openOrQuarantine(path, recordFileKind, open, now);
   return { file: opened, ...(note !== undefined && { note }) };
 }
 

@@ -1,8 +1,9 @@
 import { aclCommands } from './acl.ts';
 import type { Command } from './command.ts';
+import { secretCommands } from './secrets.ts';
 
 /** Every command there is, in the order of the usage message. */
-const commands: readonly Command[] = [...aclCommands];
+const commands: readonly Command[] = [...aclCommands, ...secretCommands];
 
 /** Runs `npm run hub -- <words>`. @returns the exit code: 0 done, 1 failed, 2 not understood */
 export async function runHubCommand(
