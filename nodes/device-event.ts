@@ -8,7 +8,7 @@ interface DeviceEventDef extends HubNodeDef {
   events: EventName[];
 }
 
-/** A source: says when devices register, come, go, change and are removed. */
+/** A source: says when devices register, come, go, change, behave unlike themselves and are removed. */
 export default function (RED: NodeAPI): void {
   RED.nodes.registerType('llm-iot-device-event', function (this: Node, def: DeviceEventDef) {
     RED.nodes.createNode(this, def);

@@ -1,3 +1,4 @@
+import type { Anomaly } from './security/behaviour.ts';
 import type { DeviceRecord, SensorRecord } from './device/types.ts';
 
 /** What the hub tells whoever listens; `device-event` nodes are the listeners a user sees. */
@@ -11,6 +12,8 @@ export interface HubEvents {
   sensor_discovered: { device: DeviceRecord; sensor: SensorRecord };
   /** The set of methods this device offers, or the schema of one, is another than before. */
   methods_changed: { device: DeviceRecord };
+  /** A device behaves unlike itself. */
+  anomaly: { device: DeviceRecord } & Anomaly;
 }
 
 /** A small typed event source: no wildcard, no once, listeners are called in order of subscription. */

@@ -7,6 +7,7 @@ export const recordKinds = [
   'alert',
   'command',
   'key_check',
+  'behaviour',
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 

@@ -1,4 +1,5 @@
 import type { Severity } from '../core/alert/types.ts';
+import { isObject } from '../core/document.ts';
 import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
 import { paramsOf, type HubMessage } from './message.ts';
 
@@ -37,6 +38,7 @@ export function raiseRequestOf(message: HubMessage, defaults: AlertDefaults): Al
     );
   const deviceId = message.device?.device_id ?? text(params['device_id']);
   const details = message.error?.data as Record<string, unknown> | undefined;
+  const data = details ?? (isObject(params['data']) ? params['data'] : undefined);
   return {
     ...(deviceId === undefined ? {} : { device_id: deviceId }),
     kind,
@@ -48,7 +50,7 @@ export function raiseRequestOf(message: HubMessage, defaults: AlertDefaults): Al
       text(params['message']) ??
       text(params['reason']) ??
       kind,
-    ...(details ? { data: details } : {}),
+    ...(data ? { data } : {}),
     lasting: defaults.lasting,
   };
 }

@@ -41,6 +41,7 @@ import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
 import { createHubAuthentication } from './hub-authentication.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMetrics } from './hub-metrics.ts';
+import { createHubBehaviour } from './hub-behaviour.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
 import { openHubSecrets } from './hub-secrets.ts';
@@ -174,14 +175,20 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     });
     const methods = createMethodTable();
     const ownerOf = (id: string): string | undefined => devices.ownerOf(id);
+    const behaviour = await createHubBehaviour({
+      ...{ devices, mqtt, audit, records, events, clock, log },
+    });
+    opened.push(() => behaviour.close());
     const { gate, dispatcher } = createGate(
-      createDispatcher({
-        methods,
-        clock,
-        ids,
-        authorize: createAuthorizer({ ownerOf }),
-        log,
-      }),
+      behaviour.watched(
+        createDispatcher({
+          methods,
+          clock,
+          ids,
+          authorize: createAuthorizer({ ownerOf }),
+          log,
+        }),
+      ),
       clock,
       gatePatienceMs,
     );

@@ -92,7 +92,7 @@ const writers: Record<AclFormat, (rules: Rules) => string> = {
     return [
       '%% acl.conf of EMQX (authorization source of type file); the first rule that matches counts.',
       ...users.flatMap(({ user, grants }) => lines(`{username, "${user}"}`, grants)),
-       
+
       ...lines('all', everybody({ user: '${username}', client: '${clientid}' })),
       '{deny, all}.',
       '',
