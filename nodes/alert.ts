@@ -11,9 +11,10 @@ interface AlertDef extends HubNodeDef, AlertDefaults {
 export default function (RED: NodeAPI): void {
   registerOperation<AlertDef>(RED, 'llm-iot-alert', async (hub, message, def) => {
     const params = paramsOf(message);
-    if (def.action === 'list') return { payload: hub.alerts.list(params) };
+    const principal = message.rpc?.principal;
+    if (def.action === 'list') return { payload: hub.listAlerts(params, principal) };
     if (def.action === 'acknowledge')
-      return { payload: await hub.acknowledgeAlert(params, message.rpc?.principal?.id ?? 'flow') };
+      return { payload: await hub.acknowledgeAlert(params, principal) };
     const request = raiseRequestOf(message, def);
     return {
       payload:

@@ -10,8 +10,9 @@ interface DeviceQueryDef extends HubNodeDef {
 export default function (RED: NodeAPI): void {
   registerOperation<DeviceQueryDef>(RED, 'llm-iot-device-query', (hub, message, { operation }) => {
     const params = paramsOf(message);
-    if (operation === 'list') return { payload: hub.devices.list(params) };
-    if (operation === 'sensors') return { payload: hub.devices.listSensors(params) };
-    return { payload: hub.devices.view(params['device_id']) };
+    const devices = hub.devices.seenBy(message.rpc?.principal);
+    if (operation === 'list') return { payload: devices.list(params) };
+    if (operation === 'sensors') return { payload: devices.listSensors(params) };
+    return { payload: devices.view(params['device_id']) };
   });
 }

@@ -13,11 +13,12 @@ export default function (RED: NodeAPI): void {
     'llm-iot-device-update',
     async (hub, message, { operation }) => {
       const params = paramsOf(message);
+      const devices = hub.devices.seenBy(message.rpc?.principal);
       return {
         payload:
           operation === 'remove'
-            ? await hub.removeDevice(params['device_id'])
-            : await hub.devices.update(params),
+            ? await hub.removeDevice(devices.get(params['device_id']).device_id)
+            : await devices.update(params),
       };
     },
   );

@@ -15,6 +15,8 @@ export default function (RED: NodeAPI): void {
     if (what === 'methods')
       return { payload: hub.describeMethods(message.rpc ? message.rpc.principal : wholeFlow) };
     if (what === 'backup') return { payload: await hub.backup() };
-    return { payload: what === 'health' ? await hub.health() : await hub.info() };
+    return {
+      payload: what === 'health' ? await hub.health() : await hub.info(message.rpc?.principal),
+    };
   });
 }

@@ -5,6 +5,6 @@ import { registerOperation } from './runtime/node-kit.ts';
 /** Takes in a method a device offers (specification section 8.1). */
 export default function (RED: NodeAPI): void {
   registerOperation(RED, 'llm-iot-method-register', async (hub, message) => ({
-    payload: await hub.devices.registerMethod(paramsOf(message)),
+    payload: await hub.devices.seenBy(message.rpc?.principal).registerMethod(paramsOf(message)),
   }));
 }

@@ -13,8 +13,12 @@ export default function (RED: NodeAPI): void {
     'llm-iot-telemetry-query',
     async (hub, message, { operation }) => {
       const params = paramsOf(message);
+      const principal = message.rpc?.principal;
       return {
-        payload: operation === 'latest' ? hub.latest(params) : await hub.query(params),
+        payload:
+          operation === 'latest'
+            ? hub.latest(params, principal)
+            : await hub.query(params, principal),
       };
     },
   );

@@ -1,6 +1,7 @@
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { Emitter, HubEvents } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
+import { narrowsDevices } from '../core/security/scope-rules.ts';
 import type { CallHandler, JsonSchema, MethodDeclaration, MethodTable } from '../core/rpc/types.ts';
 
 /**
@@ -23,7 +24,7 @@ export function serveDeviceMethods(
       declared.delete(name);
     }
     for (const name of names) {
-      const declaration = { ...like, name, ...describe(devices, name) };
+      const declaration = declarationOf(like, devices, name);
       const schema = JSON.stringify(declaration.params) + declaration.description;
       const known = declared.get(name);
       if (known?.schema === schema) continue;
@@ -43,6 +44,26 @@ export function serveDeviceMethods(
     stop();
     for (const { withdraw } of declared.values()) withdraw();
   };
+}
+
+/** The method as it is to all; to who may know of some devices only it is what these offer. */
+function declarationOf(
+  like: MethodDeclaration,
+  devices: DeviceRegistry,
+  name: string,
+): MethodDeclaration {
+  const all: MethodDeclaration = {
+    ...like,
+    name,
+    ...describe(devices, name),
+    seenBy(principal) {
+      if (!narrowsDevices(principal.scope)) return all;
+      const seen = devices.seenBy(principal);
+      if (seen.methodOwners(name).length === 0) return undefined;
+      return { ...like, name, ...describe(seen, name) };
+    },
+  };
+  return all;
 }
 
 /** Arguments as the devices declared them; which device is meant may be left out when only one offers the method. */

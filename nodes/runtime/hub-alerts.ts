@@ -1,7 +1,9 @@
-import type { Alerts } from '../core/alert/ports.ts';
+import type { Alerts, SeesAlert } from '../core/alert/ports.ts';
 import type { AlertRecord } from '../core/alert/types.ts';
 import type { Clock } from '../core/clock.ts';
 import { requiredString } from '../core/params.ts';
+import { narrowsDevices, type CanSee } from '../core/security/scope-rules.ts';
+import type { Principal } from '../core/security/types.ts';
 import type { Streams } from '../core/stream/types.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { formatTopic } from '../core/topic/topics.ts';
@@ -12,16 +14,29 @@ export interface HubAlerts {
   raiseAlert(request: AlertRequest): Promise<AlertRecord>;
   /** Nothing to clear is no error: the answer is null then. */
   clearAlert(request: Pick<AlertRequest, 'device_id' | 'kind'>): Promise<AlertRecord | null>;
-  acknowledgeAlert(params: Record<string, unknown>, by: string): Promise<AlertRecord>;
+  /** `alert.acknowledge` for somebody; without a principal it is the flow itself. @throws RpcError -32602 */
+  acknowledgeAlert(
+    params: Record<string, unknown>,
+    principal: Principal | undefined,
+  ): Promise<AlertRecord>;
+  /** `alert.list`: the alarms of devices that somebody may know of. @throws RpcError -32602 */
+  listAlerts(params: Record<string, unknown>, principal: Principal | undefined): object;
 }
+
+/** Which alarms somebody may know of: whose scope is for some devices only, those of these devices. */
+export const alertsSeenBy =
+  (principal: Principal | undefined, canSee: CanSee): SeesAlert =>
+  ({ device_id: id }) =>
+    id === undefined ? !narrowsDevices(principal?.scope) : canSee(principal, id);
 
 export function createHubAlerts(deps: {
   alerts: Alerts;
   mqtt: MqttLink;
   streams: Streams;
   clock: Clock;
+  canSee: CanSee;
 }): HubAlerts {
-  const { alerts, mqtt, streams, clock } = deps;
+  const { alerts, mqtt, streams, clock, canSee } = deps;
 
   const publish = async (alert: AlertRecord): Promise<void> => {
     if (alert.device_id) streams.publish(alert.device_id, 'alerts', alert, clock.now());
@@ -40,10 +55,13 @@ export function createHubAlerts(deps: {
       if (alert) await publish(alert);
       return alert ?? null;
     },
-    async acknowledgeAlert(params, by) {
-      const alert = await alerts.acknowledge(requiredString(params, 'alert_id'), by);
+    async acknowledgeAlert(params, principal) {
+      const id = requiredString(params, 'alert_id');
+      const by = principal?.id ?? 'flow';
+      const alert = await alerts.acknowledge(id, by, alertsSeenBy(principal, canSee));
       await publish(alert);
       return alert;
     },
+    listAlerts: (params, principal) => alerts.list(params, alertsSeenBy(principal, canSee)),
   };
 }

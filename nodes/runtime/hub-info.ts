@@ -4,18 +4,20 @@ import type { Clock } from '../core/clock.ts';
 import type { CommandExecutor } from '../core/command/ports.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { Dispatcher, MethodTable } from '../core/rpc/types.ts';
+import { narrowsDevices } from '../core/security/scope-rules.ts';
 import type { Principal } from '../core/security/types.ts';
 import type { Streams } from '../core/stream/types.ts';
 import type { Deliveries } from '../core/telemetry/deliveries.ts';
 import type { Ledger } from '../core/telemetry/ledger.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
+import { alertsSeenBy } from './hub-alerts.ts';
 import type { Inbound } from './inbound.ts';
 
 /** What the hub tells of itself. */
 export interface HubInfo {
-  /** `hub.info`. */
-  info(): Promise<object>;
+  /** `hub.info`; to whose scope is for some devices only, without the figures that count all. */
+  info(principal?: Principal): Promise<object>;
   /** `hub.health`: nothing but up or down. */
   health(): Promise<{ status: 'up' | 'down' }>;
   /** `rpc.methods`: what this principal may call. */
@@ -67,16 +69,20 @@ export function createHubInfo(deps: {
   ];
 
   return {
-    async info() {
+    async info(principal) {
       const health = await store.health();
-      return {
+      const hub = {
         name: 'LLM-IoT hub',
         version,
         started_at: new Date(startedAt).toISOString(),
         uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
-        devices: devices.counts(),
+        devices: devices.seenBy(principal).counts(),
+        alerts: deps.alerts.counts(alertsSeenBy(principal, devices.canSee)),
+      };
+      if (narrowsDevices(principal?.scope)) return hub;
+      return {
+        ...hub,
         commands: deps.commands.stats(),
-        alerts: deps.alerts.counts(),
         telemetry: {
           ...deps.ledger.snapshot(),
           open_deliveries: deliveries.openCount(),

@@ -1,5 +1,8 @@
+import type { Clock } from '../core/clock.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
+import { earliestOf, requireInWindow } from '../core/security/scope-rules.ts';
+import type { Principal } from '../core/security/types.ts';
 import type { Deliveries, DeliveryReceipt } from '../core/telemetry/deliveries.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import { formatDataAnswer, parseDataQuery } from '../core/telemetry/query.ts';
@@ -18,21 +21,26 @@ export interface HubTelemetry {
    * @throws RpcError -32006 when the store does not take them; nothing is acknowledged then
    */
   storeReadings(readings: readonly Reading[], delivery: string | undefined): Promise<StoreOutcome>;
-  /** `data.query` (specification section 4.3). @throws RpcError -32602, -32000 */
-  query(params: Record<string, unknown>): Promise<object>;
-  /** `telemetry.latest`. @throws RpcError -32602, -32000 */
-  latest(params: Record<string, unknown>): object;
+  /**
+   * `data.query` (specification section 4.3) of what somebody may read; without a principal, of all.
+   * @throws RpcError -32602, -32000, and -32005 for a time before the `read_window` of their scope
+   */
+  query(params: Record<string, unknown>, principal?: Principal): Promise<object>;
+  /** `telemetry.latest`, as far back as the `read_window` of their scope. @throws RpcError -32602, -32000 */
+  latest(params: Record<string, unknown>, principal?: Principal): object;
 }
 
 export function createHubTelemetry(deps: {
   store: TelemetryStore;
   devices: DeviceRegistry;
   deliveries: Deliveries;
+  clock: Clock;
 }): HubTelemetry {
-  const { store, devices, deliveries } = deps;
+  const { store, devices, deliveries, clock } = deps;
 
-  const mustExist = (ids: readonly string[]): void => {
-    for (const id of ids) if (!devices.resolve(id)) devices.get(id);
+  const mustExist = (ids: readonly string[], principal: Principal | undefined): void => {
+    const seen = devices.seenBy(principal);
+    for (const id of ids) if (!seen.resolve(id)) seen.get(id);
   };
 
   return {
@@ -58,18 +66,25 @@ export function createHubTelemetry(deps: {
         receipt: toReceipt(receipt, result.stored, rejected),
       };
     },
-    async query(params) {
+    async query(params, principal) {
       const question = parseDataQuery(params);
-      mustExist(question.device_ids);
+      mustExist(question.device_ids, principal);
+      requireInWindow(principal?.scope, question.start, clock.now());
       return formatDataAnswer(await store.query(question));
     },
-    latest(params) {
+    latest(params, principal) {
       const ids = latestIds(params);
-      mustExist(ids ?? []);
+      mustExist(ids ?? [], principal);
       const types = params['measurement_types'] as string[] | undefined;
+      const earliest = earliestOf(principal?.scope, clock.now());
       const readings = store
         .latest(ids)
-        .filter(({ measurement_type }) => !types || types.includes(measurement_type))
+        .filter(
+          ({ measurement_type, timestamp, device_id }) =>
+            (!types || types.includes(measurement_type)) &&
+            timestamp >= earliest &&
+            devices.canSee(principal, device_id),
+        )
         .map((reading) => ({ ...reading, timestamp: new Date(reading.timestamp).toISOString() }));
       return { readings };
     },

@@ -23,7 +23,7 @@ import type { SchemaRegistry } from '../core/schema/ports.ts';
 import { createSchemaRegistry } from '../core/schema/registry.ts';
 import { sensorTemplates } from '../core/schema/templates/index.ts';
 import { createAuditTrail, type AuditTrail } from '../core/security/audit.ts';
-import { createAuthorizer } from '../core/security/permissions.ts';
+import { maySeeMetrics } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
 import type { SecretBox } from '../core/security/ports.ts';
 import { createStreams } from '../core/stream/streams.ts';
@@ -39,6 +39,7 @@ import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
 import { createHubAuthentication } from './hub-authentication.ts';
+import { createHubAuthorization } from './hub-authorization.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubBehaviour } from './hub-behaviour.ts';
@@ -185,14 +186,14 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           methods,
           clock,
           ids,
-          authorize: createAuthorizer({ ownerOf }),
+          authorize: createHubAuthorization({ devices, clock }),
           log,
         }),
       ),
       clock,
       gatePatienceMs,
     );
-    const streams = createStreams({ ids, ownerOf });
+    const streams = createStreams({ ids, ownerOf, canSee: devices.canSee });
     presence.start();
 
     // Whatever a device says, by whatever way, it is there; its status topic is read by the `heartbeat` node.
@@ -252,9 +253,9 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ledger,
       checkReadings: createReadingCheck({ registry: devices, clock, settings }),
       ...createHubBackup({ records, store, clock, dataDir: settings.dataDir }),
-      ...createHubAlerts({ alerts, mqtt, streams, clock }),
+      ...createHubAlerts({ alerts, mqtt, streams, clock, canSee: devices.canSee }),
       ...createHubStreams({ streams, clock }),
-      ...createHubTelemetry({ store, devices, deliveries }),
+      ...createHubTelemetry({ store, devices, deliveries, clock }),
       ...createHubInfo({
         clock,
         devices,
@@ -292,7 +293,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       metricsEndpoint: createMetricsEndpoint({
         families: async () => [...(await hubMetrics()), ...processFigures.families()],
         authenticate,
-        maySee: ({ registration, role }) => !registration && role !== 'device',
+        maySee: maySeeMetrics,
       }),
       rpcSocket,
       async drain() {

@@ -120,6 +120,7 @@ export async function openBroker(
     port: settings.port,
     authenticate,
     ownerOf: (id) => devices.ownerOf(id),
+    canSee: devices.canSee,
     sessions: { path: join(deps.dataDir, 'mqtt.db'), isCurrent: ({ id }) => keys.has(id) },
     log,
   });

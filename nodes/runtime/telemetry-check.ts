@@ -58,10 +58,12 @@ function normalise(hub: Hub, { payload, rpc }: HubMessage): NormalisedTelemetry 
   }
 }
 
-/** A device speaks for itself and its sensors; readings a flow or an administrator brings name whom they like. */
+/** A device speaks for itself and its sensors; readings a flow or an administrator brings name whom these may know of. */
 function ownedBy(hub: Hub, principal: Principal | undefined): (id: string) => boolean {
   const own = principal?.role === 'device' ? principal.device_id : undefined;
-  return own === undefined ? () => true : (id) => hub.devices.ownerOf(id) === own;
+  return own === undefined
+    ? (id) => hub.devices.canSee(principal, id)
+    : (id) => hub.devices.ownerOf(id) === own;
 }
 
 function refusalOf(rejections: readonly Rejection[]): NonNullable<HubMessage['error']> {

@@ -3,6 +3,7 @@ import { createDispatcher } from '../../nodes/core/rpc/dispatcher.ts';
 import type { DispatcherLimits } from '../../nodes/core/rpc/dispatcher.ts';
 import { createMethodTable } from '../../nodes/core/rpc/method-table.ts';
 import type { CallHandler, MethodDeclaration } from '../../nodes/core/rpc/types.ts';
+import { createCallRate } from '../../nodes/core/security/call-rate.ts';
 import { createAuthorizer } from '../../nodes/core/security/permissions.ts';
 import type { Principal } from '../../nodes/core/security/types.ts';
 import { createFakeClock } from './fake-clock.ts';
@@ -44,7 +45,11 @@ export function createRpcRig(
     methods,
     clock,
     ids,
-    authorize: createAuthorizer({ ownerOf: options.ownerOf ?? (() => undefined) }),
+    authorize: createAuthorizer({
+      ownerOf: options.ownerOf ?? (() => undefined),
+      requireSeen: () => undefined,
+      rate: createCallRate({ clock }),
+    }),
     log: { info: write, warn: write, error: write },
     ...(options.limits ? { limits: options.limits } : {}),
   });

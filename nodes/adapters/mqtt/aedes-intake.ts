@@ -1,5 +1,5 @@
 import type { Client, PublishPacket } from 'aedes';
-import { actsFor, mayPublish, type OwnerOf } from '../../core/security/topic-acl.ts';
+import { actsFor, type OwnerOf } from '../../core/security/topic-acl.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { InboundMessage } from '../../core/topic/ports.ts';
 import { deviceIdOf, parseTopic } from '../../core/topic/topics.ts';
@@ -33,6 +33,7 @@ export interface Identity {
 export interface IntakeDeps extends Pick<Sessions, 'tookQos2' | 'keep' | 'mayRetain'> {
   identityOf: (client: Publisher) => Identity | undefined;
   ownerOf: OwnerOf;
+  mayPublish: (principal: Principal, topic: string) => boolean;
   /** Whether a client may receive what is published to a topic. */
   mayHear: (client: Publisher, topic: string) => boolean;
   /** Counts and logs a refusal. */
@@ -96,7 +97,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     packet: PublishPacket,
   ): string | undefined => {
     if (identity.revoked) return 'its key was revoked';
-    if (!mayPublish(identity.principal, packet.topic, ownerOf)) {
+    if (!deps.mayPublish(identity.principal, packet.topic)) {
       return `may not publish to ${packet.topic}`;
     }
     const answer = packet.properties?.responseTopic;
@@ -208,8 +209,9 @@ export function createIntake(deps: IntakeDeps): Intake {
     takePlain(client, { rawTopic, packetId, payload }) {
       if (audience.hearsTelemetry()) return false;
       const identity = identityOf(client);
-      const own = identity?.principal.device_id;
-      const lane = own === undefined ? undefined : laneOf(client, rawTopic);
+      const { device_id: own, scope } = identity?.principal ?? {};
+      // What a scope takes away is asked where packets are.
+      const lane = own === undefined || scope ? undefined : laneOf(client, rawTopic);
       if (!identity || identity.revoked || own === undefined || !lane) return false;
       if (!actsFor(own, lane.deviceId, ownerOf)) return false;
       const { topic, parsed, connection } = lane;

@@ -3,7 +3,8 @@ import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
 import type { Log } from '../../core/log.ts';
 import { usernameOf, type Authenticate } from '../../core/security/authentication.ts';
-import { maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
+import type { CanSee } from '../../core/security/scope-rules.ts';
+import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
 import { channelOf, isReady } from './aedes-delivery.ts';
 import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
@@ -26,6 +27,8 @@ export interface EmbeddedBrokerOptions {
   authenticate: Authenticate;
   /** The device that a sensor belongs to. */
   ownerOf: OwnerOf;
+  /** Whose scope is for some devices only hears nothing without it. */
+  canSee?: CanSee;
   /** Keeps sessions and retained messages over the end of the process; without it they end with it. */
   sessions?: SessionsFile;
   limits?: Partial<BrokerLimits>;
@@ -41,7 +44,7 @@ const closeGraceMs = 500;
  * @throws Error when the port cannot be listened on, or says what is wrong with the file of the sessions
  */
 export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<MqttLink> {
-  const { authenticate, ownerOf, log } = options;
+  const { authenticate, ownerOf, canSee, log } = options;
   const limits: BrokerLimits = { ...defaultBrokerLimits, ...options.limits };
   const warn = createThrottledWarn(log);
   const counts = { received: 0, published: 0, refused: 0 };
@@ -55,7 +58,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const mayHear = (client: Publisher, topic: string): boolean => {
     const identity = identities.get(client);
     if (!identity || identity.revoked) return false;
-    return maySubscribe(identity.principal, topic, client.id, ownerOf);
+    return maySubscribe(identity.principal, topic, client.id, ownerOf, canSee);
   };
   const refuse = (client: Publisher, what: string): void => {
     counts.refused++;
@@ -128,6 +131,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   });
   const intake = createIntake({
     identityOf: (client) => identities.get(client),
+    mayPublish: (principal, topic) => mayPublish(principal, topic, ownerOf, canSee),
     ownerOf,
     mayHear,
     tookQos2: sessions.tookQos2,

@@ -24,6 +24,8 @@ const longestMessage = 500;
 const longestKind = 64;
 const largestData = 4 * 1_024;
 
+const everything = (): boolean => true;
+
 const identityOf = (which: { device_id?: string; kind: string }): string =>
   `${which.device_id ?? ''}/${which.kind}`;
 
@@ -107,9 +109,9 @@ export function createAlerts(deps: AlertDeps): Alerts {
       }
       return { alert, fresh: !before, publish };
     },
-    async acknowledge(alertId, by) {
+    async acknowledge(alertId, by, sees = everything) {
       const alert = byId.get(alertId);
-      if (!alert)
+      if (!alert || !sees(alert))
         throw invalidParam('alert_id', 'there is no alert with this id; alert.list tells all');
       if (alert.state !== 'raised') return alert;
       const acknowledged: AlertRecord = {
@@ -128,9 +130,9 @@ export function createAlerts(deps: AlertDeps): Alerts {
       if (!alert || alert.state === 'cleared') return undefined;
       return retire({ ...alert, state: 'cleared', cleared_at: now() });
     },
-    list: (params) => listAlerts([...byId.values()], params),
-    counts() {
-      const all = [...active.values()];
+    list: (params, sees = everything) => listAlerts([...byId.values()].filter(sees), params),
+    counts(sees = everything) {
+      const all = [...active.values()].filter(sees);
       const raised = all.filter(({ state }) => state === 'raised').length;
       return { raised, acknowledged: all.length - raised };
     },

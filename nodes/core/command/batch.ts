@@ -1,7 +1,8 @@
-import type { JsonObject } from '../document.ts';
+import { isObject, type JsonObject } from '../document.ts';
 import { invalidParam } from '../params.ts';
 import { toErrorObject } from '../rpc/errors.ts';
 import type { Principal } from '../security/types.ts';
+import { requireCommandInScope } from './permission.ts';
 import type { CommandExecutor } from './ports.ts';
 import type { BatchResult } from './types.ts';
 
@@ -31,6 +32,9 @@ export function createBatch(deps: {
 
   return async ({ device_ids: given, ...params }, principal) => {
     const deviceIds = idsOf(given);
+    const { command, arguments: args } = params;
+    if (typeof command === 'string')
+      requireCommandInScope(principal, command, isObject(args) ? args : {});
     const turns = new Map<string, Promise<One>>();
     const results = await Promise.all(
       deviceIds.map((deviceId) => {

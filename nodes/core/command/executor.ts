@@ -67,7 +67,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     params: JsonObject,
     principal: Principal | undefined,
   ): Promise<ExecuteResult> => {
-    const request = readRequest(registry, params, defaultTimeoutMs);
+    const request = readRequest(registry, params, principal, defaultTimeoutMs);
     const command = start(request, principal);
     try {
       const result = await command.ended;
@@ -117,7 +117,8 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     async callMethod(method, params, principal) {
       const args = { ...params };
       delete args['device_id'];
-      const deviceId = methodOwner(registry, method, optionalString(params, 'device_id'));
+      const seen = registry.seenBy(principal);
+      const deviceId = methodOwner(seen, method, optionalString(params, 'device_id'));
       return execute({ device_id: deviceId, command: method, arguments: args }, principal);
     },
     answer(targetId, message) {

@@ -21,12 +21,13 @@ export interface CommandExecutor {
   /**
    * `device.execute`: `{ device_id, command, arguments?, timeout_ms? }`, the id of a device or a sensor.
    * @throws RpcError -32000 unknown, -32001 offline, -32002 busy, -32003 no answer in time, -32007 what the device
-   * reports, -32602 a command or arguments the device did not declare
+   * reports, -32602 a command or arguments the device did not declare, -32005 what the role or the scope is not for
    */
   execute(params: Params, principal: Principal | undefined): Promise<ExecuteResult>;
   /**
    * `device.batch_execute`: `{ device_ids, command, arguments?, timeout_ms? }`; devices work concurrently, sensors of
-   * one MCU in turn. @throws RpcError -32602 for bad params; what fails at a device is in its result
+   * one MCU in turn. @throws RpcError -32602 for bad params, -32005 for a command or arguments that the scope is not
+   * for; what fails at a device is in its result
    */
   executeBatch(params: Params, principal: Principal | undefined): Promise<BatchResult>;
   /**

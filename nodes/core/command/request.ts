@@ -5,8 +5,10 @@ import { invalidParam, optionalNumber, optionalObject, requiredString } from '..
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import { nearest } from '../rpc/suggest.ts';
 import type { JsonSchema } from '../rpc/types.ts';
+import type { Principal } from '../security/types.ts';
 import { compileSchema, type SchemaCheck } from '../schema/validator.ts';
 import { cleanText } from '../text.ts';
+import { requireCommandInScope, requireCommandOfRole } from './permission.ts';
 
 /** A command that may be sent: its target exists, it is declared, its arguments are right. */
 export interface CommandRequest {
@@ -28,13 +30,16 @@ const compiled = new WeakMap<JsonSchema, SchemaCheck>();
 
 /**
  * Reads and checks `{ device_id, command, arguments?, timeout_ms? }`.
- * @throws RpcError -32000 for an unknown device, -32602 for a command or arguments it did not declare
+ * @throws RpcError -32000 for an unknown device, -32602 for a command or arguments it did not declare, -32005 for what
+ * the role or the scope of the principal is not for
  */
 export function readRequest(
-  registry: DeviceRegistry,
+  all: DeviceRegistry,
   params: JsonObject,
+  principal: Principal | undefined,
   defaultTimeoutMs: number,
 ): CommandRequest {
+  const registry = all.seenBy(principal);
   const targetId = requiredString(params, 'device_id');
   const target = registry.resolve(targetId) ?? { device: registry.get(targetId) };
   const command = requiredString(params, 'command');
@@ -46,7 +51,10 @@ export function readRequest(
   const args = optionalObject(params, 'arguments') ?? {};
   if (jsonSize(args) > largestArguments)
     throw invalidParam('arguments', `arguments may have ${largestArguments} bytes at most`);
+  requireCommandInScope(principal, command, args);
   const declaration = declarationOf(target, command);
+  const { commands } = target.sensor ?? target.device;
+  requireCommandOfRole(principal, command, declaration, commands);
   if (declaration?.arguments) checkArguments(declaration.arguments, args);
   const asked = optionalNumber(params, 'timeout_ms', timeoutBounds);
   const usual = declaration?.timeout_ms ?? defaultTimeoutMs;

@@ -1,3 +1,4 @@
+import type { CanSee } from '../security/scope-rules.ts';
 import type { Principal } from '../security/types.ts';
 import type { TemplateCandidate } from '../schema/types.ts';
 import type {
@@ -82,8 +83,8 @@ export interface DeviceRegistry {
   register(params: Params, principal: Principal | undefined): Promise<RegistrationResult>;
   /** @throws RpcError -32000 with the nearest known name or id */
   get(id: unknown): DeviceRecord;
-  /** A device with its sensors; a sensor's id shows its MCU. @throws RpcError -32000 */
-  view(id: unknown): DeviceView;
+  /** A device with its sensors; a sensor's id shows its MCU. @param field where the id stands @throws RpcError -32000 */
+  view(id: unknown, field?: string): DeviceView;
   /**
    * `device.list`, in the order of registration: `{ status?, device_type?, name?, location?, labels?, search?,
    * limit?, cursor? }`. `name`, `location` and `search` match parts, in upper or lower case.
@@ -125,5 +126,12 @@ export interface DeviceRegistry {
   /** Milliseconds since the epoch. */
   lastSeen(deviceId: string): number;
   deviceIds(): Iterable<string>;
+  /**
+   * The registry as somebody may know it: devices that their scope is not for, and their sensors, are not there, now
+   * and at every later question. Without a principal it is the flow itself that asks, which may know of all.
+   */
+  seenBy(principal: Principal | undefined): DeviceRegistry;
+  /** Whether the device or sensor of this id is there for this principal; cheap enough for every update. */
+  canSee: CanSee;
   counts(): { devices: number; online: number; offline: number; sensors: number; methods: number };
 }

@@ -5,6 +5,7 @@ import type { Ids } from '../ids.ts';
 import { invalidParam, optionalString } from '../params.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { SchemaRegistry } from '../schema/ports.ts';
+import { devicesOf, type Sees } from '../security/scope-rules.ts';
 import type { KeyRing, Principal } from '../security/types.ts';
 import { hardwareIdOf, identityOf, staticSchemaOf } from './describe.ts';
 import { keepLearned, keepMethods } from './merge.ts';
@@ -30,6 +31,8 @@ interface Request {
   schema: JsonObject;
   params: JsonObject;
   principal: Principal | undefined;
+  /** The devices that the scope of who calls is for; undefined: all. */
+  sees: Sees | undefined;
 }
 
 /** `DeviceRegistry.register`. */
@@ -55,15 +58,16 @@ export function createRegistration(
       schema,
       params,
       principal,
+      sees: devicesOf(caller?.scope),
     };
   };
 
-  const known = ({ deviceId, hardwareId }: Request): DeviceRecord | undefined => {
+  const known = ({ deviceId, hardwareId, sees }: Request): DeviceRecord | undefined => {
     const ofHardware = hardwareId === undefined ? undefined : store.byHardware(hardwareId);
     const id = deviceId ?? ofHardware;
     if (id === undefined) return undefined;
     const device = store.device(id);
-    if (!device)
+    if (!device || (deviceId !== undefined && sees && !sees(device)))
       throw invalidParam(
         'device_id',
         'no device has this device_id; the hub assigns it, so register a new device without one',
@@ -82,6 +86,7 @@ export function createRegistration(
       );
     const now = new Date(clock.now()).toISOString();
     const device = describeNewDevice(request, { id: ids.uuid(), now, schemas, settings });
+    if (request.sees && !request.sees(device)) throw outOfScope();
     underWay += 1;
     try {
       // Written together, they share one commit.
@@ -102,7 +107,8 @@ export function createRegistration(
   };
 
   const resume = async (request: Request, device: DeviceRecord): Promise<RegistrationResult> => {
-    if (!mayResume(request.principal, device)) throw needsItsKey();
+    const { principal, sees } = request;
+    if (!mayResume(principal, device) || (sees && !sees(device))) throw needsItsKey();
     const refresh = refreshOf(request, device, schemas);
     const resumed = await store.change(device.device_id, refresh);
     if (!resumed)
@@ -137,6 +143,14 @@ function needsItsKey(): RpcError {
     'this device is registered already; to resume its session use the api_key it got then, as bearer key, MQTT ' +
       'password or api_key in the params. If that key is lost, an administrator has to remove the device first.',
     { field: 'api_key' },
+  );
+}
+
+function outOfScope(): RpcError {
+  return new RpcError(
+    ErrorCode.Unauthorized,
+    'the scope of this key is for other devices: by their ids, their device_type or their labels',
+    { field: 'device_type' },
   );
 }
 

@@ -4,6 +4,7 @@ import { invalidParam, optionalString } from '../params.ts';
 import type { RecordStore } from '../records.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import { nearest } from '../rpc/suggest.ts';
+import { devicesOf } from '../security/scope-rules.ts';
 import { cleanText } from '../text.ts';
 import { cleanParam, labelsOf, textLimits } from './describe.ts';
 import { listDevices, listSensors } from './listing.ts';
@@ -13,14 +14,41 @@ import { createRegistration, type RegistrationDeps } from './register.ts';
 import { createDiscovery } from './sensors.ts';
 import { createDeviceStore, methodsOf, type DeviceStore } from './store.ts';
 import type { DeviceRecord, MeasurementDeclaration } from './types.ts';
+import { visibleStore } from './visible-store.ts';
 
 export type RegistryDeps = Omit<RegistrationDeps, 'store'> & { records: RecordStore };
 
 /** The registry of devices and sensors over a record store. */
 export function createDeviceRegistry(deps: RegistryDeps): DeviceRegistry {
-  const { keys, events } = deps;
   const store = createDeviceStore(deps);
   const register = createRegistration({ ...deps, store });
+  const registry = registryOver(deps, store, register);
+
+  const seenBy: DeviceRegistry['seenBy'] = (principal) => {
+    const sees = devicesOf(principal?.scope);
+    if (!sees) return all;
+    // A hardware id stays unique over all devices, so registering goes on with the whole store.
+    return { ...registryOver(deps, visibleStore(store, sees), register), ...views };
+  };
+  const views: Pick<DeviceRegistry, 'seenBy' | 'canSee'> = {
+    seenBy,
+    canSee(principal, id) {
+      const sees = devicesOf(principal?.scope);
+      if (!sees) return true;
+      const target = store.target(id);
+      return target !== undefined && sees(target.device);
+    },
+  };
+  const all: DeviceRegistry = { ...registry, ...views };
+  return all;
+}
+
+function registryOver(
+  deps: RegistryDeps,
+  store: DeviceStore,
+  register: DeviceRegistry['register'],
+): Omit<DeviceRegistry, 'seenBy' | 'canSee'> {
+  const { keys, events } = deps;
   const discover = createDiscovery({ ...deps, store });
   const registerMethod = createMethodRegistration({ ...deps, store });
 
@@ -40,8 +68,8 @@ export function createDeviceRegistry(deps: RegistryDeps): DeviceRegistry {
     load: () => store.load(),
     register,
     get,
-    view(id) {
-      const device = owner(id);
+    view(id, field) {
+      const device = owner(id, field);
       return {
         ...device,
         last_seen: new Date(store.lastSeen(device.device_id)).toISOString(),

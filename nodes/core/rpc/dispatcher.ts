@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Ids } from '../ids.ts';
 import type { Log } from '../log.ts';
+import type { Principal } from '../security/types.ts';
 import type { Authorize } from '../security/permissions.ts';
 import { describeProblem } from '../schema/validation-problem.ts';
 import { ErrorCode, isErrorCode, RpcError } from './errors.ts';
@@ -74,9 +75,9 @@ export function createDispatcher(deps: {
     via?: CallHandler,
   ): Promise<Outcome> => {
     if (closed) throw closed;
-    const entry = methods.entry(request.method);
+    const entry = methods.entry(request.method, context.principal);
     requireKey(entry, context);
-    if (!entry) throw unknownMethod(request.method, methods);
+    if (!entry) throw unknownMethod(request.method, methods, context.principal);
     const { declaration, handler } = entry;
     const params = namedParams(request.params, declaration.params);
     if (context.principal) authorize(declaration, params, context.principal);
@@ -193,8 +194,13 @@ function requireKey(entry: MethodEntry | undefined, context: RpcContext): void {
   throw new RpcError(ErrorCode.Unauthorized, 'a valid key is needed: Authorization: Bearer <key>');
 }
 
-function unknownMethod(name: string, methods: CallableMethods): RpcError {
-  const meant = nearest(name, methods.names());
+function unknownMethod(
+  name: string,
+  methods: CallableMethods,
+  principal: Principal | undefined,
+): RpcError {
+  const names = principal?.scope ? methods.list(principal).map((one) => one.name) : methods.names();
+  const meant = nearest(name, names);
   return new RpcError(
     ErrorCode.MethodNotFound,
     meant === undefined

@@ -1,5 +1,5 @@
 import { mayCall } from '../security/permissions.ts';
-import { roles } from '../security/types.ts';
+import { roles, type Principal } from '../security/types.ts';
 import { compileSchema } from '../schema/validator.ts';
 import type { SchemaCheck } from '../schema/validator.ts';
 import { ErrorCode, RpcError } from './errors.ts';
@@ -14,7 +14,8 @@ export interface MethodEntry {
 
 /** A method table that can also be called through. */
 export interface CallableMethods extends MethodTable {
-  entry(name: string): MethodEntry | undefined;
+  /** The method as this principal may know it. */
+  entry(name: string, principal: Principal | undefined): MethodEntry | undefined;
 }
 
 const nameGrammar = /^[A-Za-z][\w-]*(\.[\w-]+)*$/;
@@ -50,11 +51,19 @@ export function createMethodTable(): CallableMethods {
         changed();
       };
     },
-    entry: (name) => entries.get(name),
+    entry(name, principal) {
+      const entry = entries.get(name);
+      const declaration = entry && asSeen(entry.declaration, principal);
+      if (!entry || !declaration) return undefined;
+      // What a device declared of its method is checked again when it is called.
+      return declaration === entry.declaration
+        ? entry
+        : { ...entry, declaration, check: unchecked };
+    },
     get: (name) => entries.get(name)?.declaration,
     list: (principal) =>
       [...entries.values()]
-        .map(({ declaration }) => declaration)
+        .flatMap(({ declaration }) => asSeen(declaration, principal) ?? [])
         .filter((declaration) => mayCall(declaration, principal))
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
     names: () => [...entries.keys()].sort(),
@@ -65,6 +74,15 @@ export function createMethodTable(): CallableMethods {
       };
     },
   };
+}
+
+const unchecked: SchemaCheck = () => undefined;
+
+function asSeen(
+  declaration: MethodDeclaration,
+  principal: Principal | undefined,
+): MethodDeclaration | undefined {
+  return principal && declaration.seenBy ? declaration.seenBy(principal) : declaration;
 }
 
 function invalid(field: string, reason: string, details: Record<string, unknown> = {}): RpcError {

@@ -25,6 +25,8 @@ export interface MethodDeclaration {
   timeoutMs: number;
   /** Needs no key (only `hub.health`). */
   open?: boolean;
+  /** What the method is to somebody, where that depends on devices: undefined if they may know of none that offers it. */
+  seenBy?: (principal: Principal) => MethodDeclaration | undefined;
 }
 
 /** A call under way, from its admission until it is settled. */

@@ -1,11 +1,18 @@
 import { isObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { JsonSchema, MethodDeclaration } from '../rpc/types.ts';
+import type { CallRate } from './call-rate.ts';
+import {
+  admits,
+  isForAdmins,
+  narrowsDevices,
+  objectionTo,
+  targetFields,
+  targetsOf,
+} from './scope-rules.ts';
 import type { OwnerOf } from './topic-acl.ts';
 import type { Principal } from './types.ts';
 
-/** Params that say which device or sensor a call is about. */
-const targetFields = new Set(['device_id', 'mcu_id', 'sensor_id', 'device_ids']);
 /** The one method a registration key may call; a device may call it before it has an id to show. */
 const registration = 'device.register';
 
@@ -16,28 +23,51 @@ export type Authorize = (
   principal: Principal,
 ) => void;
 
-/** Whether a principal's role admits it to a method at all, whatever the params. */
+/** Whether a principal's role and scope admit it to a method at all, whatever the params. */
 export function mayCall(declaration: MethodDeclaration, principal: Principal | undefined): boolean {
   if (declaration.open) return true;
   if (!principal) return false;
-  if (principal.registration) return declaration.name === registration;
-  return principal.role === 'llm_admin' || declaration.roles.includes(principal.role);
+  return (
+    roleAdmits(declaration, principal) && objectionTo(declaration, principal.scope) === undefined
+  );
+}
+
+/** Metrics count all devices, so they go neither to devices nor to who is for some of them only. */
+export function maySeeMetrics({ registration, role, scope }: Principal): boolean {
+  return (
+    !registration &&
+    role !== 'device' &&
+    !narrowsDevices(scope) &&
+    admits(scope?.methods, 'hub.info')
+  );
+}
+
+function roleAdmits({ name, roles }: MethodDeclaration, principal: Principal): boolean {
+  if (principal.registration) return name === registration;
+  return principal.role === 'llm_admin' || roles.includes(principal.role);
 }
 
 /**
  * Who may call what (specification section 6.2). `llm_admin` may call everything, a registration key only
  * `device.register`, everybody else what the declaration's roles say. A device's own key acts only for
  * itself: wherever the method's schema has a device, MCU or sensor id, the call must name the
- * device itself or a sensor of its own.
+ * device itself or a sensor of its own. A scope takes away from that: methods, devices, calls per minute.
+ * @param deps.requireSeen ends quietly if the principal may know of this device or sensor, else it throws what there is
+ *   to say of an id that does not exist
  */
-export function createAuthorizer(deps: { ownerOf: OwnerOf }): Authorize {
+export function createAuthorizer(deps: {
+  ownerOf: OwnerOf;
+  requireSeen: (principal: Principal, id: string, field: string) => void;
+  rate: CallRate;
+}): Authorize {
   const isOwn = (id: unknown, deviceId: string): boolean =>
     typeof id === 'string' && (id === deviceId || deps.ownerOf(id) === deviceId);
 
-  return (declaration, params, principal) => {
-    if (!mayCall(declaration, principal)) throw notAdmitted(declaration, principal);
-    if (declaration.open || principal.registration || principal.role !== 'device') return;
-    const own = principal.device_id;
+  const requireOwn = (
+    declaration: MethodDeclaration,
+    params: Record<string, unknown>,
+    own: string | undefined,
+  ): void => {
     if (own === undefined) {
       throw new RpcError(ErrorCode.Unauthorized, 'this device key belongs to no device');
     }
@@ -50,11 +80,35 @@ export function createAuthorizer(deps: { ownerOf: OwnerOf }): Authorize {
         );
       }
     }
-    if (declaration.name !== registration) requireTarget(declaration, params, own);
+    if (declaration.name !== registration)
+      requireTarget(declaration, params, "a device's key acts only for the device itself", own);
+  };
+
+  const requireInScope = (
+    declaration: MethodDeclaration,
+    params: Record<string, unknown>,
+    principal: Principal,
+  ): void => {
+    // Which device a registration means is for the registry to say.
+    if (!narrowsDevices(principal.scope) || declaration.name === registration) return;
+    for (const [field, id] of targets(declaration.params, params, true))
+      if (typeof id === 'string') deps.requireSeen(principal, id, field);
+    if (isForAdmins(declaration.roles))
+      requireTarget(declaration, params, 'this key is for some devices only');
+  };
+
+  return (declaration, params, principal) => {
+    deps.rate.take(principal);
+    if (!mayCall(declaration, principal)) throw notAdmitted(declaration, principal);
+    if (declaration.open) return;
+    if (principal.role === 'device' && !principal.registration)
+      requireOwn(declaration, params, principal.device_id);
+    requireInScope(declaration, params, principal);
   };
 }
 
 function notAdmitted(declaration: MethodDeclaration, principal: Principal): RpcError {
+  if (roleAdmits(declaration, principal)) return outOfScope(declaration, principal);
   const reason = principal.registration
     ? `a registration key may only call ${registration}`
     : `the role ${principal.role} may not call ${declaration.name}`;
@@ -65,21 +119,30 @@ function notAdmitted(declaration: MethodDeclaration, principal: Principal): RpcE
   });
 }
 
+function outOfScope(declaration: MethodDeclaration, { scope }: Principal): RpcError {
+  return new RpcError(
+    ErrorCode.Unauthorized,
+    objectionTo(declaration, scope) ?? 'the scope of this key does not take this in',
+    {
+      method: declaration.name,
+      ...(scope?.methods && { allowed_methods: scope.methods }),
+    },
+  );
+}
+
 /** Without a target a call would be about all devices. */
 function requireTarget(
   declaration: MethodDeclaration,
   params: Record<string, unknown>,
-  own: string,
+  why: string,
+  own?: string,
 ): void {
-  const known = Object.keys(propertiesOf(declaration.params)).filter((name) =>
-    targetFields.has(name),
-  );
+  const known = targetsOf(declaration.params);
   if (known.length === 0 || known.some((name) => params[name] !== undefined)) return;
-  throw new RpcError(
-    ErrorCode.Unauthorized,
-    `a device's key acts only for the device itself: give ${known.join(' or ')}`,
-    { field: known[0], device_id: own },
-  );
+  throw new RpcError(ErrorCode.Unauthorized, `${why}: give ${known.join(' or ')}`, {
+    field: known[0],
+    ...(own !== undefined && { device_id: own }),
+  });
 }
 
 /**

@@ -1,4 +1,6 @@
 import { formatTopic, isTopicId, parseTopic, topicRoot } from '../topic/topics.ts';
+import type { TopicBranch } from '../topic/types.ts';
+import { admits, narrowsDevices, type CanSee } from './scope-rules.ts';
 import type { Principal } from './types.ts';
 
 /** The device (MCU) that a sensor belongs to; undefined for an id that is no sensor. */
@@ -16,9 +18,57 @@ export function actsFor(deviceId: string, id: string, ownerOf: OwnerOf): boolean
   return id === deviceId || ownerOf(id) === deviceId;
 }
 
-/** Whether the principal may publish to this topic name (specification sections 5.2 and 6.2). */
-export function mayPublish(principal: Principal, topic: string, ownerOf: OwnerOf): boolean {
+/** Where nobody knows the devices, a scope for some of them is for none. */
+const seesAllOrNone: CanSee = (principal) => !narrowsDevices(principal?.scope);
+
+/** The methods that publishing stands for; an announcement is a call and checked as one. */
+const methodsOfBranches: Partial<Record<TopicBranch, string>> = {
+  telemetry: 'telemetry.update',
+  status: 'device.heartbeat',
+};
+
+/**
+ * A scope is for calls, so publishing goes as far as the method it stands for would. A command by MQTT could not be
+ * held against it and is left to `device.execute`.
+ */
+function scopePublishes(principal: Principal, topic: string, canSee: CanSee): boolean {
+  const parsed = parseTopic(topic);
+  if (parsed?.branch === 'announce') return true;
+  if (!parsed || !('deviceId' in parsed) || !canSee(principal, parsed.deviceId)) return false;
+  if (parsed.branch === 'command-response') return principal.device_id !== undefined;
+  const method = methodsOfBranches[parsed.branch];
+  return method !== undefined && admits(principal.scope?.methods, method);
+}
+
+/**
+ * What a scope leaves of hearing: its devices, if `subscribe` is among its methods. Announcements and their answers,
+ * which hold keys, and what the broker tells of its clients are nobody's with a scope; alarms are on one topic for all
+ * devices, so they go with a scope for all only.
+ */
+function scopeHears(principal: Principal, filter: string, canSee: CanSee): boolean {
+  const { scope, device_id: own } = principal;
+  const [root, group, id, ...rest] = filter.split('/');
+  if (root !== topicRoot) return false;
+  if (own === undefined && !admits(scope?.methods, 'subscribe')) return false;
+  // What comes by a filter with wildcards is asked for again, topic by topic.
+  if (group === '#' || group === '+') return true;
+  if (group === 'alerts') return !narrowsDevices(scope);
+  if (group !== 'devices' || id === undefined) return false;
+  return id === '#' || (id === '+' && rest.length > 0) || canSee(principal, id);
+}
+
+/**
+ * Whether the principal may publish to this topic name (specification sections 5.2 and 6.2).
+ * @param canSee needed where a scope may be for some devices only; without it such a principal may nothing
+ */
+export function mayPublish(
+  principal: Principal,
+  topic: string,
+  ownerOf: OwnerOf,
+  canSee: CanSee = seesAllOrNone,
+): boolean {
   if (/[+#]/.test(topic)) return false;
+  if (principal.scope && !scopePublishes(principal, topic, canSee)) return false;
   if (principal.registration) return topic === announce;
   if (principal.device_id !== undefined) {
     const parsed = parseTopic(topic);
@@ -52,8 +102,11 @@ export function maySubscribe(
   filter: string,
   clientId: string,
   ownerOf: OwnerOf,
+  canSee: CanSee = seesAllOrNone,
 ): boolean {
   if (principal.registration) return inHandshake(filter, clientId);
+  if (principal.scope && !inHandshake(filter, clientId) && !scopeHears(principal, filter, canSee))
+    return false;
   if (principal.device_id !== undefined) {
     if (inHandshake(filter, clientId)) return true;
     if (!filter.startsWith(devicesPrefix)) return false;

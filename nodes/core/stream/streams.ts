@@ -1,5 +1,6 @@
 import type { Ids } from '../ids.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { narrowsDevices, type CanSee } from '../security/scope-rules.ts';
 import type { OwnerOf } from '../security/topic-acl.ts';
 import type { Principal } from '../security/types.ts';
 import { matchingKeys, parsePattern, patternKey } from './channels.ts';
@@ -22,6 +23,8 @@ const defaults: StreamLimits = {
 
 interface Subscriber {
   queue: UpdateQueue;
+  /** Whose scope is for some devices only. */
+  narrow: Principal | undefined;
   /** Channels of each subscription, as they were given. */
   subscriptions: Map<string, Map<string, ChannelPattern>>;
   channels: number;
@@ -31,13 +34,17 @@ interface Subscriber {
  * Subscriptions in memory. Publishing looks up the four patterns that can match a channel, so it costs
  * by matching sessions, not by all of them; an update is serialised once for everybody.
  * @param deps.ownerOf lets a device follow its sensors' channels too
+ * @param deps.canSee asked for each update and each session whose scope is for some devices only; without it such a
+ *   session gets none
  */
 export function createStreams(deps: {
   ids: Ids;
   limits?: Partial<StreamLimits>;
   ownerOf?: OwnerOf;
+  canSee?: CanSee;
 }): Streams {
   const limits = { ...defaults, ...deps.limits };
+  const canSee: CanSee = deps.canSee ?? (() => false);
   const subscribers = new Map<string, Subscriber>();
   /** Pattern key → subscribers, with how many of their channels have that pattern. */
   const index = new Map<string, Map<Subscriber, number>>();
@@ -95,7 +102,8 @@ export function createStreams(deps: {
   const matchingSubscribers = (id: string, kind: string, audience: Audience): Set<Subscriber> => {
     const found = new Set<Subscriber>();
     for (const key of matchingKeys(id, kind, audience === 'named')) {
-      for (const subscriber of index.get(key)?.keys() ?? []) found.add(subscriber);
+      for (const subscriber of index.get(key)?.keys() ?? [])
+        if (!subscriber.narrow || canSee(subscriber.narrow, id)) found.add(subscriber);
     }
     return found;
   };
@@ -108,6 +116,7 @@ export function createStreams(deps: {
       }
       const subscriber = subscribers.get(session.id) ?? {
         queue: createUpdateQueue(session, limits, count),
+        narrow: narrowsDevices(session.principal.scope) ? session.principal : undefined,
         subscriptions: new Map<string, Map<string, ChannelPattern>>(),
         channels: 0,
       };

@@ -19,7 +19,8 @@ export type Audience = 'all' | 'named';
 /** Subscriptions and their bounded queues (specification section 5.1). */
 export interface Streams {
   /**
-   * Subscribes a session to channel patterns. `*` alone is every channel.
+   * Subscribes a session to channel patterns. `*` alone is every channel. Whether the scope of the session is for a
+   * device is asked with every update, so that a channel of another device is silent like that of an unknown one.
    * @throws RpcError -32602 for a malformed pattern, -32006 past the limit of subscriptions
    */
   subscribe(

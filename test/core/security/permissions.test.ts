@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
 import { RpcError } from '../../../nodes/core/rpc/errors.ts';
 import type { MethodDeclaration } from '../../../nodes/core/rpc/types.ts';
+import { createCallRate } from '../../../nodes/core/security/call-rate.ts';
 import { createAuthorizer } from '../../../nodes/core/security/permissions.ts';
 import { roles } from '../../../nodes/core/security/types.ts';
 import type { Principal, Role } from '../../../nodes/core/security/types.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { method } from '../../support/rpc-rig.ts';
 
 const sensors: Record<string, string> = { s1: 'd1', s2: 'd2' };
-const authorize = createAuthorizer({ ownerOf: (id) => sensors[id] });
+const authorize = createAuthorizer({
+  ownerOf: (id) => sensors[id],
+  requireSeen: () => undefined,
+  rate: createCallRate({ clock: createFakeClock() }),
+});
 
 const allows = (
   declaration: MethodDeclaration,

@@ -293,4 +293,23 @@ describe('streams', () => {
     streams.publish('d1', 'status', undefined, at);
     assert.equal(updates()[0]?.params.data, null);
   });
+
+  it('reach whose scope is for some devices with those alone, as the scope is at each update', () => {
+    const seen = new Set(['d1', 's1']);
+    const streams = createStreams({ ids: createFakeIds(), canSee: (_who, id) => seen.has(id) });
+    const scope = { labels: { room: 'kitchen' } };
+    const cook = createSession({ id: 'cook', role: 'llm_read', scope });
+    const all = createSession();
+    for (const { session } of [cook, all])
+      streams.subscribe(session, ['*', 'device.d2.telemetry', 'device.nowhere.telemetry']);
+    for (const id of ['d1', 's1', 'd2', 'nowhere']) streams.publish(id, 'telemetry', {}, at);
+    assert.deepEqual(cook.channels(), ['device.d1.telemetry', 'device.s1.telemetry']);
+    assert.equal(all.channels().length, 4);
+    seen.clear();
+    streams.publish('d1', 'telemetry', {}, at);
+    assert.equal(cook.channels().length, 2);
+    seen.add('d2');
+    streams.publish('d2', 'events', {}, at);
+    assert.equal(cook.channels().at(-1), 'device.d2.events');
+  });
 });

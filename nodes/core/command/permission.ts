@@ -1,0 +1,81 @@
+import type { CommandDeclaration } from '../device/types.ts';
+import type { JsonObject } from '../document.ts';
+import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { canonical } from '../schema/canonical.ts';
+import { describeProblem } from '../schema/validation-problem.ts';
+import { compileSchema, type SchemaCheck } from '../schema/validator.ts';
+import { admits } from '../security/scope-rules.ts';
+import type { Principal } from '../security/types.ts';
+
+const mostCompiled = 1_000;
+/** By the text of the schema: principals on the wires are copies. */
+const compiled = new Map<string, SchemaCheck>();
+
+/**
+ * Whether a `user_operator` may have a command carried out: the device declares it, and neither as destructive nor as
+ * critical. Of a command nobody declared nothing is known.
+ */
+export function isSafeCommand(declaration: CommandDeclaration | undefined): boolean {
+  const { destructive, critical } = (declaration ?? { destructive: true }) as CommandDeclaration & {
+    critical?: boolean;
+  };
+  return destructive !== true && critical !== true;
+}
+
+/** @throws RpcError -32005 when the scope of a principal is not for this command, or not with these arguments */
+export function requireCommandInScope(
+  principal: Principal | undefined,
+  command: string,
+  args: JsonObject,
+): void {
+  const { commands, arguments: schemas } = principal?.scope ?? {};
+  if (!admits(commands, command))
+    throw new RpcError(
+      ErrorCode.Unauthorized,
+      `the scope of this key does not take in the command ${command}`,
+      { field: 'command', allowed: commands },
+    );
+  if (!schemas || !Object.hasOwn(schemas, command)) return;
+  const schema = schemas[command] ?? {};
+  const problems = checkOf(schema)(args) ?? [];
+  const [first] = problems;
+  if (!first) return;
+  const field = first.field === '' ? 'arguments' : `arguments.${first.field}`;
+  throw new RpcError(
+    ErrorCode.Unauthorized,
+    `the scope of this key bounds the arguments of ${command}: ${describeProblem({ ...first, field }, 'arguments')}`,
+    { ...first, field, allowed_arguments: schema },
+  );
+}
+
+/** @throws RpcError -32005 when the role of a principal is not for this command of a device */
+export function requireCommandOfRole(
+  principal: Principal | undefined,
+  command: string,
+  declaration: CommandDeclaration | undefined,
+  declared: readonly CommandDeclaration[],
+): void {
+  if (principal?.role !== 'user_operator' || isSafeCommand(declaration)) return;
+  const why = declaration
+    ? `${command} is declared as one that is not`
+    : `the device does not declare ${command}, so nothing says that it is`;
+  throw new RpcError(
+    ErrorCode.Unauthorized,
+    `the role user_operator may only have safe commands carried out; ${why}`,
+    {
+      field: 'command',
+      role: principal.role,
+      allowed: declared.filter(isSafeCommand).map(({ name }) => name),
+    },
+  );
+}
+
+function checkOf(schema: JsonObject): SchemaCheck {
+  const text = canonical(schema);
+  let check = compiled.get(text);
+  if (check) return check;
+  check = compileSchema(schema);
+  if (compiled.size >= mostCompiled) compiled.clear();
+  compiled.set(text, check);
+  return check;
+}
