@@ -67,7 +67,7 @@ for (const nodeRed of nodeReds)
       assert.equal(typeof id, 'string');
       assert.deepEqual(rpc, {
         method: 'greet.somebody',
-        principal: { id: 'admin', role: 'llm_admin' },
+        principal: { id: 'admin', role: 'llm_admin', means: 'key' },
         transport: 'http',
       });
       assert.equal(rig.status('greetIn')?.text, 'ready');
