@@ -1,18 +1,19 @@
 import { isAbsolute, join } from 'node:path';
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { Log } from './core/log.ts';
-import { announceHub } from './runtime/banner.ts';
+import { announceHub, baseUrl } from './runtime/banner.ts';
 import { watchDeploys } from './runtime/deploy-watch.ts';
 import { createHub, type Hub } from './runtime/hub.ts';
 import { keySettingsFrom } from './runtime/hub-secrets.ts';
 import { mountHub } from './runtime/mount.ts';
 import { translate, type HubNode, type HubState } from './runtime/node-kit.ts';
 import { refuseOpenEditor } from './runtime/open-editor.ts';
+import { oauthSettingsFrom, type OAuthFields } from './runtime/oauth-settings.ts';
 import { createParking } from './runtime/parking.ts';
 import type { BrokerSettings, HubSettings, StoreSettings } from './runtime/settings.ts';
 import { createStopSignals } from './runtime/stop-signals.ts';
 
-interface HubDef extends NodeDef {
+interface HubDef extends NodeDef, OAuthFields {
   broker: string;
   store: string;
   dataDir: string;
@@ -136,11 +137,14 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
   const userDir = RED.settings.userDir ?? process.cwd();
   const dataDir = def.dataDir || process.env['LLM_IOT_DATA_DIR'] || join(userDir, 'llm-iot');
   const root = (RED.settings.httpNodeRoot || '').replace(/\/$/, '');
-  return {
-    dataDir: isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir),
+  const paths = {
     rpcPath: root + (def.rpcPath || '/rpc'),
     wsPath: root + (def.wsPath || '/ws'),
     metricsPath: root + (def.metricsPath || '/metrics'),
+  };
+  return {
+    dataDir: isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir),
+    ...paths,
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
     commandTimeoutMs: (Number(def.commandTimeout) || 10) * 1000,
@@ -151,6 +155,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     registrationKey:
       process.env['LLM_IOT_REGISTRATION_KEY'] || credentials.registrationKey || undefined,
     secretKey: keySettingsFrom(process.env),
+    oauth: oauthSettingsFrom(def, process.env, { baseUrl: baseUrl(RED.settings), ...paths }),
     broker,
     store,
   };

@@ -3,7 +3,7 @@ import type { Hub } from './hub.ts';
 import type { HubSettings } from './settings.ts';
 
 /** Where a person reaches this Node-RED. */
-function baseUrl(settings: { uiHost?: string; uiPort?: number; https?: unknown }): string {
+export function baseUrl(settings: { uiHost?: string; uiPort?: number; https?: unknown }): string {
   const host = !settings.uiHost || settings.uiHost === '0.0.0.0' ? 'localhost' : settings.uiHost;
   return `${settings.https ? 'https' : 'http'}://${host}:${settings.uiPort ?? 1880}`;
 }

@@ -1,15 +1,22 @@
 import type { DeviceService } from '../core/device/service.ts';
-import { createAuthentication, type Authenticate } from '../core/security/authentication.ts';
+import {
+  createAuthentication,
+  type Authenticate,
+  type AuthenticationWay,
+} from '../core/security/authentication.ts';
 import type { KeyRing } from '../core/security/types.ts';
 
 /** Who may come in, by all means there are. A device that proves who it is has been seen. */
 export function createHubAuthentication(deps: {
   keys: KeyRing;
+  /** Takes access tokens; asked for what is no key. */
+  tokens: AuthenticationWay;
   presence: Pick<DeviceService, 'seen'>;
 }): Authenticate {
-  const { keys, presence } = deps;
+  const { keys, tokens, presence } = deps;
   const authenticate = createAuthentication([
     ({ secret }) => (secret === undefined ? undefined : keys.authenticate(secret)),
+    tokens,
   ]);
   return async (credentials, caller) => {
     const principal = await authenticate(credentials, caller);

@@ -43,6 +43,7 @@ import { createHubAuthorization } from './hub-authorization.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubBehaviour } from './hub-behaviour.ts';
+import { createHubOAuth, type HubOAuth } from './hub-oauth.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
 import { openHubSecrets } from './hub-secrets.ts';
@@ -84,6 +85,8 @@ export interface Hub extends HubAlerts, HubBackup, HubInfo, HubStreams, HubTelem
   noteOperationalStatus(id: unknown, status: Record<string, unknown> | undefined): void;
   /** Tells a source node which of its readings nobody settled so far, at every change; the answer stops that. */
   onUnsettled(source: string, listener: (unsettled: Unsettled) => void): () => void;
+  /** What else is served over HTTP, by path. */
+  documents: HubOAuth['documents'];
   rpcEndpoint(req: IncomingMessage, res: ServerResponse): void;
   storeHealth(): Promise<StoreHealth>;
   metricsEndpoint(req: IncomingMessage, res: ServerResponse): void;
@@ -142,11 +145,14 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
 
     const presence = createDeviceService({ registry: devices, clock, events, log });
     const audit = createAuditTrail({ clock, log });
-    const authenticate = createHubAuthentication({ keys, presence });
+    const hasDevice = (id: string): boolean => devices.ownerOf(id) === id;
+    const oauth = createHubOAuth({ settings, hasDevice, audit, ids, clock, log });
+    const authenticate = createHubAuthentication({ keys, tokens: oauth.way, presence });
     const mqtt = await openBroker(settings.broker, {
       authenticate,
       keys,
       devices,
+      clock,
       ids,
       dataDir: settings.dataDir,
       log,
@@ -214,6 +220,8 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       dispatcher,
       streams,
       authenticate,
+      metadataUrl: oauth.metadataUrl(settings.wsPath),
+      clock,
       ids,
       path: settings.wsPath,
     });
@@ -288,11 +296,17 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           unsettledListeners.delete(source);
         };
       },
-      rpcEndpoint: createRpcEndpoint({ dispatcher, authenticate }),
+      rpcEndpoint: createRpcEndpoint({
+        dispatcher,
+        authenticate,
+        metadataUrl: oauth.metadataUrl(settings.rpcPath),
+      }),
+      documents: oauth.documents,
       storeHealth: () => store.health(),
       metricsEndpoint: createMetricsEndpoint({
         families: async () => [...(await hubMetrics()), ...processFigures.families()],
         authenticate,
+        metadataUrl: oauth.metadataUrl(settings.metricsPath),
         maySee: maySeeMetrics,
       }),
       rpcSocket,

@@ -44,6 +44,8 @@ export function mountHub(
   ]);
   for (const path of own.keys())
     if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
+  // What names the hub as a whole is told by the first of several.
+  for (const [path, handler] of hub.documents) if (!routes.has(path)) own.set(path, handler);
   for (const [path, handler] of own) routes.set(path, handler);
 
   // An upgrade to another path is somebody else's: the editor's, or that of a websocket node.

@@ -97,12 +97,13 @@ export async function openBroker(
     authenticate: Authenticate;
     keys: KeyRing;
     devices: DeviceRegistry;
+    clock: Clock;
     ids: Ids;
     dataDir: string;
     log: Log;
   },
 ): Promise<MqttLink> {
-  const { authenticate, keys, devices, ids, log } = deps;
+  const { authenticate, keys, devices, clock, ids, log } = deps;
   if (settings.kind === 'external') {
     const { url, clientId, username, password, tls } = settings;
     return createExternalBroker({
@@ -119,6 +120,7 @@ export async function openBroker(
     host: settings.host,
     port: settings.port,
     authenticate,
+    clock,
     ownerOf: (id) => devices.ownerOf(id),
     canSee: devices.canSee,
     sessions: { path: join(deps.dataDir, 'mqtt.db'), isCurrent: ({ id }) => keys.has(id) },

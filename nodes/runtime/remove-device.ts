@@ -23,9 +23,10 @@ export async function removeDevice(
   const deviceId = devices.get(id).device_id;
   const keyIds = keys.idsOf(deviceId);
   const { sensors } = await devices.remove(deviceId);
-  for (const keyId of keyIds) {
-    mqtt.disconnect(keyId);
-    rpcSocket.disconnect(keyId);
+  // Who came with a token is known by the device.
+  for (const holder of [...keyIds, deviceId]) {
+    mqtt.disconnect(holder);
+    rpcSocket.disconnect(holder);
   }
   await store.removeDevice(deviceId);
   await mqtt.publish(formatTopic({ branch: 'status', deviceId }), '', { retain: true });

@@ -1,5 +1,6 @@
 import type { KeySettings } from '../adapters/secrets/key-source.ts';
 import type { Retention } from '../core/telemetry/retention.ts';
+import type { OAuthSettings } from './oauth-settings.ts';
 
 interface RemoteStore {
   /** Address without credentials, such as `http://127.0.0.1:8086` or `postgres://127.0.0.1:5432`. */
@@ -57,6 +58,8 @@ export interface HubSettings {
   registrationKey: string | undefined;
   /** Where the key is that seals secrets at rest; empty for the file in the data directory. */
   secretKey: KeySettings;
+  /** Whose access tokens are taken; undefined for nobody's. */
+  oauth?: OAuthSettings | undefined;
   broker: BrokerSettings;
   store: StoreSettings;
 }

@@ -3,6 +3,7 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createEmbeddedBroker } from '../../nodes/adapters/mqtt/embedded-broker.ts';
+import { systemClock } from '../../nodes/runtime/system.ts';
 import { ownerOf, principalOf } from './mqtt-hub.ts';
 import type { BrokerRun } from './mqtt-broker-process.ts';
 
@@ -15,6 +16,7 @@ const isGone = (id: string): boolean => gone?.includes(id) ?? false;
 const link = await createEmbeddedBroker({
   host: '127.0.0.1',
   port: port ?? 0,
+  clock: systemClock,
   async authenticate(credentials, caller) {
     const principal = await principalOf(credentials, caller);
     return principal && !isGone(principal.id) ? principal : undefined;

@@ -2,9 +2,11 @@ import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient
 import type { SessionsFile } from '../../nodes/adapters/mqtt/aedes-sessions.ts';
 import { createEmbeddedBroker } from '../../nodes/adapters/mqtt/embedded-broker.ts';
 import type { BrokerLimits } from '../../nodes/adapters/mqtt/limits.ts';
+import type { Clock } from '../../nodes/core/clock.ts';
 import type { Authenticate } from '../../nodes/core/security/authentication.ts';
 import type { Principal } from '../../nodes/core/security/types.ts';
 import type { MqttLink } from '../../nodes/core/topic/ports.ts';
+import { systemClock } from '../../nodes/runtime/system.ts';
 
 /** Keys of the test broker: user name and password are the same word. */
 export const principals: Record<string, Principal> = {
@@ -33,6 +35,7 @@ export interface TestBroker {
 export async function startTestBroker(
   limits: Partial<BrokerLimits> = {},
   sessions?: SessionsFile,
+  clock: Clock = systemClock,
 ): Promise<TestBroker> {
   const log: string[] = [];
   const write = (text: string): void => void log.push(text);
@@ -40,6 +43,7 @@ export async function startTestBroker(
     host: '127.0.0.1',
     port: 0,
     authenticate: principalOf,
+    clock,
     ownerOf,
     limits,
     ...(sessions && { sessions }),

@@ -35,6 +35,7 @@ export async function startRpcServer(
     dispatcher: rig.dispatcher,
     streams,
     authenticate,
+    clock: rig.clock,
     ids: rig.ids,
     path: '/ws',
     limits: options.socket ?? {},

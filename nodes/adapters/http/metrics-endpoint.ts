@@ -3,6 +3,7 @@ import type { MetricFamily } from '../../core/metrics.ts';
 import type { Authenticate } from '../../core/security/authentication.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { prometheusText, prometheusType } from '../metrics/prometheus.ts';
+import { bearerChallenge } from './challenge.ts';
 import { callerOf, credentialsOf } from './credentials.ts';
 
 /**
@@ -12,18 +13,26 @@ import { callerOf, credentialsOf } from './credentials.ts';
 export function createMetricsEndpoint(deps: {
   families: () => Promise<MetricFamily[]>;
   authenticate: Authenticate;
+  /** Where clients learn who gives out access tokens. */
+  metadataUrl?: string | undefined;
   maySee: (principal: Principal) => boolean;
 }): (req: IncomingMessage, res: ServerResponse) => void {
-  const { families, authenticate, maySee } = deps;
+  const { families, authenticate, metadataUrl, maySee } = deps;
 
   const refusal = async (
     req: IncomingMessage,
   ): Promise<{ status: number; header?: [string, string] } | undefined> => {
     if (req.method !== 'GET' && req.method !== 'HEAD')
       return { status: 405, header: ['Allow', 'GET, HEAD'] };
-    const principal = await authenticate(credentialsOf(req), callerOf(req, 'http'));
-    if (!principal) return { status: 401, header: ['WWW-Authenticate', 'Bearer'] };
-    return maySee(principal) ? undefined : { status: 403 };
+    const credentials = credentialsOf(req);
+    const principal = await authenticate(credentials, callerOf(req, 'http'));
+    if (principal && maySee(principal)) return undefined;
+    const shown = credentials.secret === undefined ? undefined : 'invalid_token';
+    const error = principal ? 'insufficient_scope' : shown;
+    return {
+      status: principal ? 403 : 401,
+      header: ['WWW-Authenticate', bearerChallenge(error, metadataUrl)],
+    };
   };
 
   const answer = async (req: IncomingMessage, res: ServerResponse): Promise<void> => {
@@ -34,7 +43,7 @@ export function createMetricsEndpoint(deps: {
       res.end();
       return;
     }
-    const text = prometheusText(await families());
+    const text = await prometheusText(await families());
     res.setHeader('Content-Type', prometheusType);
     res.end(req.method === 'HEAD' ? undefined : text);
   };

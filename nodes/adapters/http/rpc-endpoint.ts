@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Authenticate } from '../../core/security/authentication.ts';
+import { bearerChallenge } from './challenge.ts';
 import { callerOf, credentialsOf } from './credentials.ts';
 import { readBody } from './read-body.ts';
 import { createRoom, isBusy, type Room } from './room.ts';
@@ -33,12 +34,14 @@ const lingerBytes = 1_048_576;
 
 /**
  * `POST /rpc` as a handler for node:http, connect and express. Answers 200 with JSON-RPC (its errors
- * included), 204 where JSON-RPC wants silence, 401 without a valid key, and 405, 408, 413 or 415 for what
+ * included), 204 where JSON-RPC wants silence, 401 without a valid key, 403 for a call an access token is not enough for, and 405, 408, 413 or 415 for what
  * never gets as far as JSON-RPC, with a JSON-RPC error as body all the same.
  */
 export function createRpcEndpoint(deps: {
   dispatcher: Dispatcher;
   authenticate: Authenticate;
+  /** Where clients learn who gives out access tokens. */
+  metadataUrl?: string | undefined;
   limits?: Partial<EndpointLimits>;
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { dispatcher, authenticate } = deps;
@@ -94,8 +97,13 @@ export function createRpcEndpoint(deps: {
     );
     if (res.destroyed) return;
     if (!principal && (text === undefined || needsKey(text))) {
-      res.setHeader('WWW-Authenticate', challenge(credentials.secret));
+      const error = credentials.secret === undefined ? undefined : 'invalid_token';
+      res.setHeader('WWW-Authenticate', bearerChallenge(error, deps.metadataUrl));
       send(res, 401, text);
+    } else if (principal?.means === 'token' && isRefusal(text)) {
+      const header = bearerChallenge('insufficient_scope', deps.metadataUrl);
+      res.setHeader('WWW-Authenticate', header);
+      send(res, 403, text);
     } else send(res, text === undefined ? 204 : 200, text);
   };
 
@@ -122,10 +130,6 @@ async function inRoom<T>(
   }
 }
 
-function challenge(key: string | undefined): string {
-  return key === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
-}
-
 /** Why the body cannot be read, judged by its headers. */
 function unsupportedMedia(req: IncomingMessage): string | undefined {
   const [type = ''] = (req.headers['content-type'] ?? '').split(';');
@@ -140,6 +144,11 @@ function needsKey(text: string): boolean {
   const parsed = JSON.parse(text) as unknown;
   const responses = (Array.isArray(parsed) ? parsed : [parsed]) as { error?: { code: number } }[];
   return responses.some(({ error }) => error?.code === ErrorCode.Unauthorized);
+}
+
+/** Whether a whole response, and no batch, says that its caller may not do that. */
+function isRefusal(text: string | undefined): boolean {
+  return text?.startsWith('{"jsonrpc":"2.0","error":') === true && needsKey(text);
 }
 
 function setHeaders(res: ServerResponse, status: number, text: string | undefined): void {

@@ -1,10 +1,12 @@
 import type { EventEmitter } from 'node:events';
 import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
+import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { usernameOf, type Authenticate } from '../../core/security/authentication.ts';
 import type { CanSee } from '../../core/security/scope-rules.ts';
 import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
+import { atExpiry } from '../../core/security/expiry.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
 import { channelOf, isReady } from './aedes-delivery.ts';
 import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
@@ -25,6 +27,7 @@ export interface EmbeddedBrokerOptions {
   port: number;
   /** Who this is, from the password of a CONNECT; the user name must say the same. Nobody is anonymous. */
   authenticate: Authenticate;
+  clock: Clock;
   /** The device that a sensor belongs to. */
   ownerOf: OwnerOf;
   /** Whose scope is for some devices only hears nothing without it. */
@@ -44,7 +47,7 @@ const closeGraceMs = 500;
  * @throws Error when the port cannot be listened on, or says what is wrong with the file of the sessions
  */
 export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<MqttLink> {
-  const { authenticate, ownerOf, canSee, log } = options;
+  const { authenticate, clock, ownerOf, canSee, log } = options;
   const limits: BrokerLimits = { ...defaultBrokerLimits, ...options.limits };
   const warn = createThrottledWarn(log);
   const counts = { received: 0, published: 0, refused: 0 };
@@ -189,11 +192,21 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     const identity: Identity = { principal, revoked: false };
     identities.set(client, identity);
     live.set(client, identity);
+    const forgetExpiry = atExpiry(principal, clock, () => cutOff(client, identity));
     client.conn.once('close', () => {
+      forgetExpiry();
       live.delete(client);
       // aedes says nothing of a connection that ends before it is made.
       sessions.release(client);
     });
+  }
+
+  /** Ends a connection whose client may say and hear nothing more. */
+  function cutOff(client: Client, identity: Identity): void {
+    identity.revoked = true;
+    const { conn } = client;
+    client.disconnect({ reasonCode: reasonCodes.administrativeAction }, () => undefined);
+    setTimeout(() => conn.destroy(), closeGraceMs).unref();
   }
 
   /** Publishes a will for a client of an earlier process, as far as its principal may today. */
@@ -269,11 +282,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     pause: () => inFlight.pause(),
     disconnect(principalId) {
       for (const [client, identity] of live) {
-        if (identity.principal.id !== principalId) continue;
-        identity.revoked = true;
-        const { conn } = client;
-        client.disconnect({ reasonCode: reasonCodes.administrativeAction }, () => undefined);
-        setTimeout(() => conn.destroy(), closeGraceMs).unref();
+        const { id, device_id: deviceId } = identity.principal;
+        if (id === principalId || deviceId === principalId) cutOff(client, identity);
       }
       sessions
         .endAll(principalId)

@@ -31,17 +31,21 @@ export function isCrossSite(req: IncomingMessage): boolean {
 
 const statusTexts = { 401: 'Unauthorized', 403: 'Forbidden', 503: 'Service Unavailable' };
 
-/** Answers an upgrade request with an error and closes the connection. */
+/**
+ * Answers an upgrade request with an error and closes the connection.
+ * @param challenge the value of `WWW-Authenticate`
+ */
 export function refuseUpgrade(
   socket: Duplex,
   status: keyof typeof statusTexts,
   reason: string,
+  challenge?: string,
 ): void {
-  const challenge = status === 401 ? 'WWW-Authenticate: Bearer\r\n' : '';
+  const header = challenge === undefined ? '' : `WWW-Authenticate: ${challenge}\r\n`;
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
   socket.end(
-    `HTTP/1.1 ${status} ${statusTexts[status]}\r\n${challenge}` +
+    `HTTP/1.1 ${status} ${statusTexts[status]}\r\n${header}` +
       'Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
       `Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
   );

@@ -2,11 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
+import type { Clock } from '../../core/clock.ts';
 import type { Ids } from '../../core/ids.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Authenticate } from '../../core/security/authentication.ts';
+import { atExpiry } from '../../core/security/expiry.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { Streams } from '../../core/stream/types.ts';
+import { bearerChallenge } from '../http/challenge.ts';
 import { callerOf, credentialsOf } from '../http/credentials.ts';
 import { createRoom } from '../http/room.ts';
 import { createConnection } from './connection.ts';
@@ -37,11 +40,14 @@ const defaults: SocketLimits = {
   pingMs: 30_000,
 };
 
+/** Close code for what the server's rules do not let go on (RFC 6455 section 7.4.1). */
+const expiredCode = 1008;
+
 /** JSON-RPC and stream updates over WebSocket (specification sections 2.1 and 5.1). */
 export interface RpcSocket {
   /** Takes an upgrade request if its path is ours; false leaves it, untouched, to somebody else. */
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
-  /** Closes every socket that was opened with this key (revoked, or its device removed). */
+  /** Closes every socket of this principal, by its id or that of its device (revoked, or the device removed). */
   disconnect(principalId: string): void;
   /** How many sockets are open. */
   size(): number;
@@ -54,12 +60,15 @@ export function createRpcSocket(deps: {
   dispatcher: Dispatcher;
   streams: Streams;
   authenticate: Authenticate;
+  /** Where clients learn who gives out access tokens. */
+  metadataUrl?: string | undefined;
+  clock: Clock;
   ids: Ids;
   path: string;
   limits?: Partial<SocketLimits>;
   every?: (ms: number, fn: () => void) => () => void;
 }): RpcSocket {
-  const { dispatcher, streams, authenticate, ids, path, every = repeat } = deps;
+  const { dispatcher, streams, authenticate, metadataUrl, clock, ids, path, every = repeat } = deps;
   const limits = { ...defaults, ...deps.limits };
   const connections = new Map<WebSocket, Connection>();
   const room = createRoom({ most: limits.bytesUnderWay, busy: limits.busyBytesUnderWay });
@@ -87,7 +96,13 @@ export function createRpcSocket(deps: {
       room,
     });
     connections.set(ws, connection);
-    ws.once('close', () => connections.delete(ws));
+    const forgetExpiry = atExpiry(principal, clock, () =>
+      ws.close(expiredCode, 'the key or token expired'),
+    );
+    ws.once('close', () => {
+      forgetExpiry();
+      connections.delete(ws);
+    });
   };
 
   const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
@@ -96,10 +111,13 @@ export function createRpcSocket(deps: {
       return;
     }
     const caller = callerOf(req, 'websocket');
-    const principal = await authenticate(credentialsOf(req, keyOf(req)), caller);
+    const credentials = credentialsOf(req, keyOf(req));
+    const principal = await authenticate(credentials, caller);
     if (closing) refuseUpgrade(socket, 503, 'the hub is closing');
     else if (!principal) {
-      refuseUpgrade(socket, 401, 'a valid key is needed: Authorization: Bearer <key>');
+      const error = credentials.secret === undefined ? undefined : 'invalid_token';
+      const reason = 'a valid key is needed: Authorization: Bearer <key>';
+      refuseUpgrade(socket, 401, reason, bearerChallenge(error, metadataUrl));
     } else if (connections.size >= limits.sockets) {
       refuseUpgrade(socket, 503, `${limits.sockets} sockets are open already`);
     } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal, caller.address));
@@ -114,7 +132,8 @@ export function createRpcSocket(deps: {
     },
     disconnect(principalId) {
       for (const connection of [...connections.values()]) {
-        if (connection.principal.id === principalId) connection.terminate();
+        const { id, device_id: deviceId } = connection.principal;
+        if (id === principalId || deviceId === principalId) connection.terminate();
       }
     },
     size: () => connections.size,

@@ -54,8 +54,11 @@ export function createAuthentication(ways: readonly AuthenticationWay[]): Authen
   };
 }
 
-/** The user name an MQTT client shows beside its key or certificate. */
+/**
+ * The user name an MQTT client shows beside its key, token or certificate. Whoever has a token does not know the id the
+ * hub gives its holder.
+ */
 export function usernameOf(principal: Principal): string {
   if (principal.registration) return 'register';
-  return principal.device_id ?? principal.id;
+  return principal.device_id ?? (principal.means === 'token' ? 'token' : principal.id);
 }

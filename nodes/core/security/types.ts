@@ -43,6 +43,8 @@ export interface Principal {
   device_id?: string;
   /** A key that may do nothing but register devices. */
   registration?: boolean;
+  /** When what was shown expires, ISO 8601: connections made with it end then. */
+  expires_at?: string;
 }
 
 /** A key as it is kept: never the key itself. */

@@ -43,7 +43,7 @@ export interface MqttLink {
   onState(listener: (state: { connected: boolean; detail: string }) => void): () => void;
   /** Takes nothing more from clients, for good; what has come in can still be settled. */
   pause(): void;
-  /** Closes every connection of this principal id (a revoked key, a removed device). */
+  /** Closes every connection of this principal, by its id or that of its device (a revoked key, a removed device). */
   disconnect(principalId: string): void;
   /** Where clients connect, for people to read; e.g. `mqtt://127.0.0.1:1883`. */
   readonly url: string;

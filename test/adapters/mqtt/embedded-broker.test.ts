@@ -10,6 +10,7 @@ import {
   type TestBroker,
 } from '../../support/mqtt-hub.ts';
 import { createEmbeddedBroker } from '../../../nodes/adapters/mqtt/embedded-broker.ts';
+import { systemClock } from '../../../nodes/runtime/system.ts';
 import { connectPacket, rawClient, rawSession, type RawClient } from '../../support/raw-mqtt.ts';
 import { until } from '../../support/until.ts';
 
@@ -420,6 +421,7 @@ describe('embedded MQTT broker', () => {
         host: '127.0.0.1',
         port: broker.port,
         authenticate: () => Promise.resolve(undefined),
+        clock: systemClock,
         ownerOf,
         log,
       }),
