@@ -5,6 +5,7 @@ import { announceHub, baseUrl } from './runtime/banner.ts';
 import { watchDeploys } from './runtime/deploy-watch.ts';
 import { createHub, type Hub } from './runtime/hub.ts';
 import { keySettingsFrom } from './runtime/hub-secrets.ts';
+import { limitSettingsFrom, type LimitFields } from './runtime/limit-settings.ts';
 import { mountHub } from './runtime/mount.ts';
 import { translate, type HubNode, type HubState } from './runtime/node-kit.ts';
 import { refuseOpenEditor } from './runtime/open-editor.ts';
@@ -13,7 +14,7 @@ import { createParking } from './runtime/parking.ts';
 import type { BrokerSettings, HubSettings, StoreSettings } from './runtime/settings.ts';
 import { createStopSignals } from './runtime/stop-signals.ts';
 
-interface HubDef extends NodeDef, OAuthFields {
+interface HubDef extends NodeDef, OAuthFields, LimitFields {
   broker: string;
   store: string;
   dataDir: string;
@@ -156,6 +157,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
       process.env['LLM_IOT_REGISTRATION_KEY'] || credentials.registrationKey || undefined,
     secretKey: keySettingsFrom(process.env),
     oauth: oauthSettingsFrom(def, process.env, { baseUrl: baseUrl(RED.settings), ...paths }),
+    limits: limitSettingsFrom(def, process.env),
     broker,
     store,
   };

@@ -12,12 +12,16 @@ export function createHubAuthentication(deps: {
   /** Takes access tokens; asked for what is no key. */
   tokens: AuthenticationWay;
   presence: Pick<DeviceService, 'seen'>;
+  /** Holds up those who try keys. */
+  guard: (authenticate: Authenticate) => Authenticate;
 }): Authenticate {
-  const { keys, tokens, presence } = deps;
-  const authenticate = createAuthentication([
-    ({ secret }) => (secret === undefined ? undefined : keys.authenticate(secret)),
-    tokens,
-  ]);
+  const { keys, tokens, presence, guard } = deps;
+  const authenticate = guard(
+    createAuthentication([
+      ({ secret }) => (secret === undefined ? undefined : keys.authenticate(secret)),
+      tokens,
+    ]),
+  );
   return async (credentials, caller) => {
     const principal = await authenticate(credentials, caller);
     if (principal?.device_id !== undefined) presence.seen(principal.device_id);

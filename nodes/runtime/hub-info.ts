@@ -12,6 +12,7 @@ import type { Ledger } from '../core/telemetry/ledger.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { alertsSeenBy } from './hub-alerts.ts';
+import type { HubLimits } from './hub-limits.ts';
 import type { Inbound } from './inbound.ts';
 
 /** What the hub tells of itself. */
@@ -41,6 +42,7 @@ export function createHubInfo(deps: {
   streams: Streams;
   ledger: Ledger;
   deliveries: Deliveries;
+  limits: Pick<HubLimits, 'stats'>;
 }): HubInfo {
   const { clock, devices, store, mqtt, inbound, deliveries } = deps;
   const startedAt = clock.now();
@@ -91,6 +93,7 @@ export function createHubInfo(deps: {
         mqtt: { url: mqtt.url, ...broker, ...mqtt.stats() },
         rpc: { methods: deps.methods.names().length, ...deps.dispatcher.stats() },
         streams: deps.streams.stats(),
+        limits: deps.limits.stats(),
         problems: problems(health.ok ? undefined : health.detail),
       };
     },

@@ -6,6 +6,7 @@ import type { Streams } from '../core/stream/types.ts';
 import type { Ledger } from '../core/telemetry/ledger.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
+import type { HubLimits } from './hub-limits.ts';
 
 const counter = (name: string, help: string, samples: MetricSample[]): MetricFamily => ({
   name: `llm_iot_${name}_total`,
@@ -33,6 +34,7 @@ export function createHubMetrics(deps: {
   streams: Streams;
   store: TelemetryStore;
   mqtt: MqttLink;
+  limits: Pick<HubLimits, 'stats'>;
 }): () => Promise<MetricFamily[]> {
   const { devices, commands, dispatcher, streams, store, mqtt } = deps;
 
@@ -85,6 +87,7 @@ export function createHubMetrics(deps: {
     const { calls, errors, pending: pendingCalls } = dispatcher.stats();
     const { sessions, subscriptions, sent, dropped } = streams.stats();
     const broker = mqtt.stats();
+    const { refused, banned_addresses: banned } = deps.limits.stats();
     return [
       ...readings(),
       ...(await storage()),
@@ -104,6 +107,8 @@ export function createHubMetrics(deps: {
       counter('mqtt_published', 'MQTT messages published', only(broker.published)),
       counter('mqtt_refused', 'MQTT connections and messages refused', only(broker.refused)),
       counter('mqtt_dropped', 'MQTT messages clients did not get', by('cause', broker.dropped)),
+      counter('refused', 'Refused for doing too much, by the limit', by('limit', refused)),
+      gauge('banned_addresses', 'Addresses shut out for trying keys', only(banned)),
     ];
   };
 }

@@ -45,6 +45,7 @@ import { createHubMetrics } from './hub-metrics.ts';
 import { createHubBehaviour } from './hub-behaviour.ts';
 import { createHubOAuth, type HubOAuth } from './hub-oauth.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
+import { createHubLimits } from './hub-limits.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
 import { openHubSecrets } from './hub-secrets.ts';
 import { createHubStreams, type HubStreams } from './hub-streams.ts';
@@ -147,7 +148,9 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const audit = createAuditTrail({ clock, log });
     const hasDevice = (id: string): boolean => devices.ownerOf(id) === id;
     const oauth = createHubOAuth({ settings, hasDevice, audit, ids, clock, log });
-    const authenticate = createHubAuthentication({ keys, tokens: oauth.way, presence });
+    const limits = createHubLimits({ settings: settings.limits, clock, audit });
+    const { addressOf, guard } = limits;
+    const authenticate = createHubAuthentication({ keys, tokens: oauth.way, presence, guard });
     const mqtt = await openBroker(settings.broker, {
       authenticate,
       keys,
@@ -193,6 +196,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           clock,
           ids,
           authorize: createHubAuthorization({ devices, clock }),
+          mayTake: limits.mayTake,
           log,
         }),
       ),
@@ -222,6 +226,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       authenticate,
       metadataUrl: oauth.metadataUrl(settings.wsPath),
       clock,
+      addressOf,
       ids,
       path: settings.wsPath,
     });
@@ -234,6 +239,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       streams,
       store,
       mqtt,
+      limits,
     });
     const processFigures = createProcessFigures();
     opened.push(() => {
@@ -277,6 +283,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         streams,
         ledger,
         deliveries,
+        limits,
       }),
       serveDeviceMethods: (like, handler) =>
         serveDeviceMethods({ methods, devices, events, log }, like, handler),
@@ -299,6 +306,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       rpcEndpoint: createRpcEndpoint({
         dispatcher,
         authenticate,
+        addressOf,
         metadataUrl: oauth.metadataUrl(settings.rpcPath),
       }),
       documents: oauth.documents,
@@ -308,6 +316,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         authenticate,
         metadataUrl: oauth.metadataUrl(settings.metricsPath),
         maySee: maySeeMetrics,
+        addressOf,
       }),
       rpcSocket,
       async drain() {

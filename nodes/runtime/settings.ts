@@ -1,3 +1,4 @@
+import type { LimitSettings } from '../core/security/limit-settings.ts';
 import type { KeySettings } from '../adapters/secrets/key-source.ts';
 import type { Retention } from '../core/telemetry/retention.ts';
 import type { OAuthSettings } from './oauth-settings.ts';
@@ -60,6 +61,8 @@ export interface HubSettings {
   secretKey: KeySettings;
   /** Whose access tokens are taken; undefined for nobody's. */
   oauth?: OAuthSettings | undefined;
+  /** What is borne from outside; the defaults unless told. */
+  limits?: LimitSettings;
   broker: BrokerSettings;
   store: StoreSettings;
 }

@@ -14,8 +14,12 @@ export interface RawClient {
   end(): void;
 }
 
-export function rawClient(port: number, protocolVersion: 4 | 5 = 4): RawClient {
-  const socket = connect(port, '127.0.0.1');
+export function rawClient(
+  port: number,
+  protocolVersion: 4 | 5 = 4,
+  localAddress = '127.0.0.1',
+): RawClient {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
   const parser = mqttPacket.parser({ protocolVersion });
   const packets: Packet[] = [];
   let closed = false;

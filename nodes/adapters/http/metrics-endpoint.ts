@@ -4,11 +4,14 @@ import type { Authenticate } from '../../core/security/authentication.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { prometheusText, prometheusType } from '../metrics/prometheus.ts';
 import { bearerChallenge } from './challenge.ts';
+import { retryAfterOf } from '../../core/security/refusals.ts';
+import type { AddressOf } from './client-address.ts';
 import { callerOf, credentialsOf } from './credentials.ts';
+import { retryAfter } from './retry-after.ts';
 
 /**
  * `GET /metrics` for Prometheus: 200 with its text format, 401 without a valid key, 403 for a principal that may not
- * see the hub's figures, 405 for another method.
+ * see the hub's figures, 405 for another method, 429 with `Retry-After` for a caller that has to wait.
  */
 export function createMetricsEndpoint(deps: {
   families: () => Promise<MetricFamily[]>;
@@ -16,6 +19,8 @@ export function createMetricsEndpoint(deps: {
   /** Where clients learn who gives out access tokens. */
   metadataUrl?: string | undefined;
   maySee: (principal: Principal) => boolean;
+  /** The peer's, unless told. */
+  addressOf?: AddressOf;
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { families, authenticate, metadataUrl, maySee } = deps;
 
@@ -25,7 +30,7 @@ export function createMetricsEndpoint(deps: {
     if (req.method !== 'GET' && req.method !== 'HEAD')
       return { status: 405, header: ['Allow', 'GET, HEAD'] };
     const credentials = credentialsOf(req);
-    const principal = await authenticate(credentials, callerOf(req, 'http'));
+    const principal = await authenticate(credentials, callerOf(req, 'http', deps.addressOf));
     if (principal && maySee(principal)) return undefined;
     const shown = credentials.secret === undefined ? undefined : 'invalid_token';
     const error = principal ? 'insufficient_scope' : shown;
@@ -51,8 +56,10 @@ export function createMetricsEndpoint(deps: {
   return (req, res) => {
     res.on('error', () => undefined);
     res.setHeader('Cache-Control', 'no-store');
-    answer(req, res).catch(() => {
-      res.statusCode = 500;
+    answer(req, res).catch((error: unknown) => {
+      const wait = retryAfterOf(error);
+      if (wait !== undefined) res.setHeader('Retry-After', retryAfter(wait));
+      res.statusCode = wait === undefined ? 500 : 429;
       res.end();
     });
   };

@@ -1,10 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
-import type { Authenticate } from '../../core/security/authentication.ts';
+import type { Authenticate, Caller, Credentials } from '../../core/security/authentication.ts';
+import { retryAfterOf } from '../../core/security/refusals.ts';
+import type { Principal } from '../../core/security/types.ts';
 import { bearerChallenge } from './challenge.ts';
+import type { AddressOf } from './client-address.ts';
 import { callerOf, credentialsOf } from './credentials.ts';
 import { readBody } from './read-body.ts';
+import { retryAfter } from './retry-after.ts';
 import { createRoom, isBusy, type Room } from './room.ts';
 import { createTurns } from './turns.ts';
 
@@ -34,14 +38,17 @@ const lingerBytes = 1_048_576;
 
 /**
  * `POST /rpc` as a handler for node:http, connect and express. Answers 200 with JSON-RPC (its errors
- * included), 204 where JSON-RPC wants silence, 401 without a valid key, 403 for a call an access token is not enough for, and 405, 408, 413 or 415 for what
- * never gets as far as JSON-RPC, with a JSON-RPC error as body all the same.
+ * included), 204 where JSON-RPC wants silence, 401 without a valid key, 403 for a call an access token is not enough
+ * for, 429 with `Retry-After` for a caller or a call that comes too soon, and 405, 408, 413 or 415 for what never gets as
+ * far as JSON-RPC, with a JSON-RPC error as body all the same.
  */
 export function createRpcEndpoint(deps: {
   dispatcher: Dispatcher;
   authenticate: Authenticate;
   /** Where clients learn who gives out access tokens. */
   metadataUrl?: string | undefined;
+  /** The peer's, unless told. */
+  addressOf?: AddressOf;
   limits?: Partial<EndpointLimits>;
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { dispatcher, authenticate } = deps;
@@ -55,12 +62,33 @@ export function createRpcEndpoint(deps: {
     status: number,
     code: ErrorCode,
     reason: string,
+  ): void => refuseWith(req, res, status, new RpcError(code, reason));
+  const refuseWith = (
+    req: IncomingMessage,
+    res: ServerResponse,
+    status: number,
+    error: RpcError,
   ): void => {
-    const text = dispatcher.refuse(new RpcError(code, reason), {
-      principal: undefined,
-      transport: 'http',
-    });
+    const text = dispatcher.refuse(error, { principal: undefined, transport: 'http' });
     sendAndClose(req, res, status, text);
+  };
+
+  /** Who this is, asked before the body is read; undefined when the answer is given: not before some time. */
+  const identify = async (
+    req: IncomingMessage,
+    res: ServerResponse,
+    credentials: Credentials,
+    caller: Caller,
+  ): Promise<{ principal: Principal | undefined } | undefined> => {
+    try {
+      return { principal: await authenticate(credentials, caller) };
+    } catch (error) {
+      const wait = retryAfterOf(error);
+      if (wait === undefined) throw error;
+      res.setHeader('Retry-After', retryAfter(wait));
+      refuseWith(req, res, 429, error as RpcError);
+      return undefined;
+    }
   };
 
   const answer = async (
@@ -78,6 +106,11 @@ export function createRpcEndpoint(deps: {
       refuse(req, res, 415, ErrorCode.InvalidRequest, unsupported);
       return;
     }
+    const caller = callerOf(req, 'http', deps.addressOf);
+    const credentials = credentialsOf(req);
+    const identified = await identify(req, res, credentials, caller);
+    if (!identified) return;
+    const { principal } = identified;
     const read = await readBody(req, { maxBytes: limits.bodyBytes, timeoutMs: limits.bodyMs });
     if ('failed' in read) {
       if (read.failed === 'too-large') {
@@ -89,9 +122,6 @@ export function createRpcEndpoint(deps: {
       }
       return;
     }
-    const credentials = credentialsOf(req);
-    const caller = callerOf(req, 'http');
-    const principal = await authenticate(credentials, caller);
     const text = await inRoom(room, read.body.length, isBusy(underWay, principal), () =>
       dispatcher.handle(read.body, { principal, ...caller }),
     );
@@ -100,11 +130,17 @@ export function createRpcEndpoint(deps: {
       const error = credentials.secret === undefined ? undefined : 'invalid_token';
       res.setHeader('WWW-Authenticate', bearerChallenge(error, deps.metadataUrl));
       send(res, 401, text);
-    } else if (principal?.means === 'token' && isRefusal(text)) {
+      return;
+    }
+    if (principal?.means === 'token' && isRefusal(text)) {
       const header = bearerChallenge('insufficient_scope', deps.metadataUrl);
       res.setHeader('WWW-Authenticate', header);
       send(res, 403, text);
-    } else send(res, text === undefined ? 204 : 200, text);
+      return;
+    }
+    const wait = text === undefined ? undefined : waitIn(text);
+    if (wait !== undefined) res.setHeader('Retry-After', retryAfter(wait));
+    send(res, text === undefined ? 204 : wait === undefined ? 200 : 429, text);
   };
 
   return (req, res) => {
@@ -128,6 +164,15 @@ async function inRoom<T>(
   } finally {
     leave();
   }
+}
+
+/** Milliseconds until a call may be tried again, if that is all a response says. */
+function waitIn(text: string): number | undefined {
+  const beginning = `{"jsonrpc":"2.0","error":{"code":${ErrorCode.ResourceExhausted},`;
+  if (!text.startsWith(beginning)) return undefined;
+  const { error } = JSON.parse(text) as { error: { data?: { retry_after_ms?: unknown } } };
+  const wait = error.data?.retry_after_ms;
+  return typeof wait === 'number' ? wait : undefined;
 }
 
 /** Why the body cannot be read, judged by its headers. */

@@ -178,9 +178,18 @@ const pubrec = 0x50;
 export const reasonCodes = {
   notStored: 0x83,
   notAuthorized: 0x87,
+  banned: 0x8a,
   quotaExceeded: 0x97,
   administrativeAction: 0x98,
 };
+
+/** Refuses an MQTT 5 CONNECT with a reason that aedes has no way to say, and closes the connection. */
+export function refuseWithReason(client: Client, reason: number, then: () => void): void {
+  client.conn.write(Buffer.from([0x20, 3, 0, reason, 0]), () => {
+    client.close();
+    then();
+  });
+}
 
 /**
  * Drops a publication and keeps the client. MQTT 5 carries the reason in the acknowledgement; MQTT 3.1.1 has no

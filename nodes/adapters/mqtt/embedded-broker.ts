@@ -3,13 +3,20 @@ import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
+import { RpcError } from '../../core/rpc/errors.ts';
 import { usernameOf, type Authenticate } from '../../core/security/authentication.ts';
 import type { CanSee } from '../../core/security/scope-rules.ts';
 import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import { atExpiry } from '../../core/security/expiry.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
 import { channelOf, isReady } from './aedes-delivery.ts';
-import { guardBroker, guardClient, reasonCodes, subscriptionCount } from './aedes-guard.ts';
+import {
+  guardBroker,
+  guardClient,
+  reasonCodes,
+  refuseWithReason,
+  subscriptionCount,
+} from './aedes-guard.ts';
 import { createAudience } from './audience.ts';
 import { createInFlight } from './in-flight.ts';
 import { createIntake, type Identity, type Publisher } from './aedes-intake.ts';
@@ -95,7 +102,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
         (error: unknown) => {
           counts.refused++;
           warn(`MQTT connection of "${client.id}" refused: ${(error as Error).message}`);
-          done(error as AuthenticateError, false);
+          refuseConnect(client, error, done);
         },
       );
     },
@@ -177,7 +184,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       username === undefined || password === undefined
         ? undefined
         : await authenticate(
-            { secret: password.toString() },
+            { username, secret: password.toString() },
             { transport: 'mqtt', address: (client.conn as Socket).remoteAddress ?? '' },
           );
     if (!principal || usernameOf(principal) !== username)
@@ -307,8 +314,26 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   };
 }
 
+/** Tells a client why it may not connect; that it shall wait is said as far as its protocol can say it. */
+function refuseConnect(
+  client: Client,
+  error: unknown,
+  done: (error: AuthenticateError, isAdmitted: false) => void,
+): void {
+  if (!(error instanceof RpcError)) {
+    done(error as AuthenticateError, false);
+    return;
+  }
+  const isBan = error.details['limit'] === 'banned';
+  // Not authorized, or server unavailable: MQTT 3.1.1 knows nothing that fits better.
+  const refused = connectError(isBan ? 5 : 3, error.reason) as AuthenticateError;
+  const reason = isBan ? reasonCodes.banned : reasonCodes.quotaExceeded;
+  if (client.version === 5) refuseWithReason(client, reason, () => done(refused, false));
+  else done(refused, false);
+}
+
 /** Return codes of MQTT 3.1.1; aedes turns them into those of MQTT 5. */
-function connectError(returnCode: 2 | 4, text: string): Error {
+function connectError(returnCode: 2 | 3 | 4 | 5, text: string): Error {
   return Object.assign(new Error(text), { returnCode });
 }
 

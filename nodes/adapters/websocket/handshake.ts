@@ -29,23 +29,28 @@ export function isCrossSite(req: IncomingMessage): boolean {
   return !URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase();
 }
 
-const statusTexts = { 401: 'Unauthorized', 403: 'Forbidden', 503: 'Service Unavailable' };
+const statusTexts = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+};
 
 /**
  * Answers an upgrade request with an error and closes the connection.
- * @param challenge the value of `WWW-Authenticate`
+ * @param more further headers, such as `WWW-Authenticate`
  */
 export function refuseUpgrade(
   socket: Duplex,
   status: keyof typeof statusTexts,
   reason: string,
-  challenge?: string,
+  more: Record<string, string> = {},
 ): void {
-  const header = challenge === undefined ? '' : `WWW-Authenticate: ${challenge}\r\n`;
+  const headers = Object.entries(more).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
   socket.end(
-    `HTTP/1.1 ${status} ${statusTexts[status]}\r\n${header}` +
+    `HTTP/1.1 ${status} ${statusTexts[status]}\r\n${headers.join('')}` +
       'Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\n' +
       `Content-Length: ${Buffer.byteLength(reason)}\r\n\r\n${reason}`,
   );

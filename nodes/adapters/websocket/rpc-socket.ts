@@ -4,13 +4,17 @@ import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../../core/clock.ts';
 import type { Ids } from '../../core/ids.ts';
+import type { RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
 import type { Authenticate } from '../../core/security/authentication.ts';
 import { atExpiry } from '../../core/security/expiry.ts';
+import { retryAfterOf } from '../../core/security/refusals.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { Streams } from '../../core/stream/types.ts';
 import { bearerChallenge } from '../http/challenge.ts';
+import type { AddressOf } from '../http/client-address.ts';
 import { callerOf, credentialsOf } from '../http/credentials.ts';
+import { retryAfter } from '../http/retry-after.ts';
 import { createRoom } from '../http/room.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, ConnectionLimits } from './connection.ts';
@@ -65,6 +69,8 @@ export function createRpcSocket(deps: {
   clock: Clock;
   ids: Ids;
   path: string;
+  /** The peer's, unless told. */
+  addressOf?: AddressOf;
   limits?: Partial<SocketLimits>;
   every?: (ms: number, fn: () => void) => () => void;
 }): RpcSocket {
@@ -110,14 +116,23 @@ export function createRpcSocket(deps: {
       refuseUpgrade(socket, 403, 'pages of other sites may not connect');
       return;
     }
-    const caller = callerOf(req, 'websocket');
+    const caller = callerOf(req, 'websocket', deps.addressOf);
     const credentials = credentialsOf(req, keyOf(req));
-    const principal = await authenticate(credentials, caller);
+    let principal: Principal | undefined;
+    try {
+      principal = await authenticate(credentials, caller);
+    } catch (error) {
+      const wait = retryAfterOf(error);
+      if (wait === undefined) throw error;
+      refuseUpgrade(socket, 429, (error as RpcError).reason, { 'Retry-After': retryAfter(wait) });
+      return;
+    }
     if (closing) refuseUpgrade(socket, 503, 'the hub is closing');
     else if (!principal) {
       const error = credentials.secret === undefined ? undefined : 'invalid_token';
       const reason = 'a valid key is needed: Authorization: Bearer <key>';
-      refuseUpgrade(socket, 401, reason, bearerChallenge(error, metadataUrl));
+      const challenge = bearerChallenge(error, metadataUrl);
+      refuseUpgrade(socket, 401, reason, { 'WWW-Authenticate': challenge });
     } else if (connections.size >= limits.sockets) {
       refuseUpgrade(socket, 503, `${limits.sockets} sockets are open already`);
     } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal, caller.address));

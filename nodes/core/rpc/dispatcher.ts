@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Ids } from '../ids.ts';
 import type { Log } from '../log.ts';
 import type { Principal } from '../security/types.ts';
+import type { AdmitCall } from '../security/call-limits.ts';
 import type { Authorize } from '../security/permissions.ts';
 import { describeProblem } from '../schema/validation-problem.ts';
 import { ErrorCode, isErrorCode, RpcError } from './errors.ts';
@@ -42,10 +43,12 @@ export function createDispatcher(deps: {
   clock: Clock;
   ids: Ids;
   authorize: Authorize;
+  /** Asked before anything else of a call is looked at. */
+  mayTake?: AdmitCall;
   limits?: Partial<DispatcherLimits>;
   log: Log;
 }): Dispatcher {
-  const { methods, clock, ids, authorize, log } = deps;
+  const { methods, clock, ids, authorize, mayTake, log } = deps;
   const limits = { ...defaults, ...deps.limits };
   const pending = createPendingCalls({ clock, limit: limits.pending });
   const logRefusal = createRefusalLog({ clock, log });
@@ -112,10 +115,25 @@ export function createDispatcher(deps: {
     }
   };
 
+  /** What is answered to something unreadable: that counts as a call too. */
+  const orTooMuch = async (
+    error: unknown,
+    bytes: number,
+    context: RpcContext,
+  ): Promise<unknown> => {
+    try {
+      await mayTake?.({ method: 'a message', params: undefined, bytes, context });
+      return error;
+    } catch (tooMuch) {
+      return tooMuch;
+    }
+  };
+
   /** The response object's text, or undefined for a notification. */
   const one = async (
     value: unknown,
     context: RpcContext,
+    bytes: number,
     via?: CallHandler,
   ): Promise<string | undefined> => {
     let request: Request;
@@ -123,10 +141,15 @@ export function createDispatcher(deps: {
       request = readRequest(value);
     } catch (error) {
       calls += 1;
-      return responseText(count(answerOf({ error }), 'a request', context), idOf(value));
+      const answer = answerOf({ error: await orTooMuch(error, bytes, context) });
+      return responseText(count(answer, 'a request', context), idOf(value));
     }
     const notification = request.id === undefined;
-    const outcome = await outcomeOf(() => admit(request, notification, context, via));
+    const { method, params } = request;
+    const outcome = await outcomeOf(() => {
+      const admitted = (): Promise<Outcome> => admit(request, notification, context, via);
+      return mayTake ? mayTake({ method, params, bytes, context }).then(admitted) : admitted();
+    });
     const answer = count(answerOf(outcome), request.method, context);
     return request.id === undefined ? undefined : responseText(answer, request.id);
   };
@@ -143,10 +166,11 @@ export function createDispatcher(deps: {
         value = parseStrictJson(body, limits.json);
         if (Array.isArray(value)) checkBatch(value, limits.batch);
       } catch (error) {
-        return refuse(error, context);
+        return refuse(await orTooMuch(error, body.length, context), context);
       }
-      if (!Array.isArray(value)) return one(value, context, via);
-      const answers = await Promise.all(value.map((item) => one(item, context, via)));
+      if (!Array.isArray(value)) return one(value, context, body.length, via);
+      const share = Math.ceil(body.length / value.length);
+      const answers = await Promise.all(value.map((item) => one(item, context, share, via)));
       const spoken = answers.filter((answer) => answer !== undefined);
       return spoken.length === 0 ? undefined : `[${spoken.join(',')}]`;
     },

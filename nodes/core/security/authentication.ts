@@ -16,6 +16,8 @@ export interface ClientCertificate {
 
 /** What somebody shows to prove who they are. */
 export interface Credentials {
+  /** Whom the secret is to prove, where a protocol says so; it must be `usernameOf` of whoever the secret proves. */
+  username?: string;
   /** An API key or an access token. */
   secret?: string;
   certificate?: ClientCertificate;
