@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
+import { createHmac, sign } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -264,6 +264,16 @@ describe('a hub that takes access tokens of an OAuth server', () => {
       };
       const unsigned = (header: object, payload = claims()): string =>
         `${base64url(header)}.${base64url(payload)}.`;
+      /** Texts as they are, signed by the server's key. */
+      const signText = (
+        header = JSON.stringify({ alg: 'RS256', typ: 'at+jwt', kid: oauth.signingKey().jwk.kid }),
+        payload = JSON.stringify(claims()),
+      ): string => {
+        const signed = [header, payload].map((part) => Buffer.from(part).toString('base64url'));
+        const text = Buffer.from(signed.join('.'));
+        const signature = sign('RSA-SHA256', text, oauth.signingKey().privateKey);
+        return [...signed, signature.toString('base64url')].join('.');
+      };
       const own = async (header: (jwk: object) => object): Promise<string> => {
         const pair = await generateKeyPair('RS256', { extractable: true });
         const jwk = { ...(await exportJWK(pair.publicKey)), alg: 'RS256', use: 'sig', kid: 'own' };
@@ -371,25 +381,13 @@ describe('a hub that takes access tokens of an OAuth server', () => {
         ['an id token (type JWT)', () => oauth.sign(claims(), { typ: 'JWT' }), /not of the type/],
         ['another type', () => oauth.sign(claims(), { typ: 'dpop+jwt' }), /not of the type/],
         [
-          'a claim that stands twice',
-          () =>
-            changed(([header, , signature]) => [
-              header,
-              Buffer.from(`${JSON.stringify(claims()).slice(0, -1)},"sub":"admin"}`).toString(
-                'base64url',
-              ),
-              signature,
-            ]),
+          'a claim that stands twice, signed by the server',
+          () => signText(undefined, `${JSON.stringify(claims()).slice(0, -1)},"sub":"admin"}`),
           /malformed/,
         ],
         [
-          'a header that stands twice',
-          () =>
-            changed(([, payload, signature]) => [
-              Buffer.from('{"alg":"none","typ":"at+jwt","alg":"RS256"}').toString('base64url'),
-              payload,
-              signature,
-            ]),
+          'a header that stands twice, signed by the server',
+          () => signText('{"alg":"none","typ":"at+jwt","alg":"RS256"}'),
           /malformed/,
         ],
         ['parts that are no JSON', () => 'eyJ.eyJ.eyJ', /malformed/],
@@ -436,6 +434,39 @@ describe('a hub that takes access tokens of an OAuth server', () => {
         });
       }
 
+      it('over WebSocket and MQTT too', async () => {
+        const bad = await oauth.sign(claims({ exp: seconds() - 60 }));
+        const huge = `${bad}${'x'.repeat(60_000)}`;
+        const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, [
+          'llm-iot',
+          `bearer.${bad}`,
+        ]);
+        await once(socket, 'unexpected-response');
+        socket.once('error', () => undefined).terminate();
+        for (const password of [bad, huge]) {
+          const options = { username: 'token', password, reconnectPeriod: 0 };
+          await assert.rejects(connectAsync(hub.mqtt.url, options, false));
+        }
+        assert.deepEqual(
+          told
+            .filter(({ subject }) => subject === 'token')
+            .map(({ transport, reason }) => [transport, reason]),
+          [
+            ['websocket', 'the token has expired'],
+            ['mqtt', 'the token has expired'],
+            ['mqtt', 'the token is longer than 8192 characters'],
+          ],
+        );
+      });
+
+      it('a header of a hundred thousand characters gets no further than the HTTP server', async () => {
+        const response = await fetch(`${url}/rpc`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${await oauth.sign(claims())}${'x'.repeat(100_000)}` },
+        });
+        assert.equal(response.status, 431);
+      });
+
       it('jku, x5u: an address the token names is never asked', async () => {
         let asked = 0;
         const pair = await generateKeyPair('RS256', { extractable: true });
@@ -457,6 +488,8 @@ describe('a hub that takes access tokens of an OAuth server', () => {
       });
 
       it('a good token is taken after all that', async () => {
+        const good = signText(undefined, JSON.stringify(claims({ llm_iot_role: 'llm_read' })));
+        assert.equal((await call(good)).status, 200);
         assert.equal((await call(await oauth.token(audience, reader))).status, 200);
       });
     });
@@ -477,6 +510,26 @@ describe('a hub that takes access tokens of an OAuth server', () => {
     afterEach(async () => {
       for (const close of clients.splice(0)) close();
       await stopHub();
+    });
+
+    it('of several issuers each speaks for itself alone, also with keys of one name', async () => {
+      const other = await startOAuthServer();
+      try {
+        await startHub({ oauthIssuers: `${oauth.issuer}, ${other.issuer}` });
+        await other.rotate();
+        const ids = new Set<unknown>();
+        for (const server of [oauth, other]) {
+          const { status, body } = await call(await server.token(audience, reader));
+          assert.equal(status, 200);
+          ids.add(body.result!.principal['id']);
+        }
+        assert.equal(ids.size, 2, 'the same subject of two issuers is two principals');
+        const kid = oauth.signingKey().jwk.kid;
+        assert.equal((await call(await other.sign(claims(), { kid }))).status, 401);
+        assert.match(told.at(-1)!.reason!, /signature|no key/);
+      } finally {
+        await other.stop();
+      }
     });
 
     it('roles come from the claim and the mapping that are set, in the order of the mapping', async () => {

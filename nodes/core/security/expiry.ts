@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { Principal } from './types.ts';
 
-/** Timers take no longer times than about 24 days. */
-const longestWaitMs = 86_400_000;
+/** Looks at the time of day so often, as it may be set meanwhile; and timers take no longer times than about 24 days. */
+const longestWaitMs = 60_000;
 
 /**
  * Calls `fn` once when what the principal showed has expired, at once if it has already; never for what does not expire.
