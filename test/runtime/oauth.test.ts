@@ -91,6 +91,8 @@ describe('a hub that takes access tokens of an OAuth server', () => {
       },
     };
   };
+  /** What was told of tokens that were refused. */
+  const refusals = (): AuditEvent[] => told.filter(({ subject }) => subject === 'token');
   const metadataUrl = (path: string): string =>
     `${url}/.well-known/oauth-protected-resource${path}`;
   /** Claims that hold, to be spoilt. */
@@ -198,11 +200,7 @@ describe('a hub that takes access tokens of an OAuth server', () => {
       const wrong = await call('llm_read_wrong-key');
       assert.equal(wrong.status, 401);
       assert.match(wrong.challenge!, /^Bearer error="invalid_token", resource_metadata="/);
-      assert.deepEqual(
-        told.filter(({ subject }) => subject === 'token'),
-        [],
-        'a wrong key is no token',
-      );
+      assert.deepEqual(refusals(), [], 'a wrong key is no token');
     });
 
     it('WebSocket: a token is taken in the header or as subprotocol, and a bad one refused with 401', async () => {
@@ -420,7 +418,7 @@ describe('a hub that takes access tokens of an OAuth server', () => {
             challenge,
             `Bearer error="invalid_token", resource_metadata="${metadataUrl('/rpc')}"`,
           );
-          const [event, ...more] = told.filter(({ subject }) => subject === 'token');
+          const [event, ...more] = refusals();
           assert.deepEqual(more, []);
           assert.equal(event?.action, 'authentication');
           assert.equal(event.outcome, 'refused');
@@ -448,9 +446,7 @@ describe('a hub that takes access tokens of an OAuth server', () => {
           await assert.rejects(connectAsync(hub.mqtt.url, options, false));
         }
         assert.deepEqual(
-          told
-            .filter(({ subject }) => subject === 'token')
-            .map(({ transport, reason }) => [transport, reason]),
+          refusals().map(({ transport, reason }) => [transport, reason]),
           [
             ['websocket', 'the token has expired'],
             ['mqtt', 'the token has expired'],
@@ -526,7 +522,7 @@ describe('a hub that takes access tokens of an OAuth server', () => {
         assert.equal(ids.size, 2, 'the same subject of two issuers is two principals');
         const kid = oauth.signingKey().jwk.kid;
         assert.equal((await call(await other.sign(claims(), { kid }))).status, 401);
-        assert.match(told.at(-1)!.reason!, /signature|no key/);
+        assert.match(refusals().at(-1)!.reason!, /signature|no key/);
       } finally {
         await other.stop();
       }
@@ -637,7 +633,7 @@ describe('a hub that takes access tokens of an OAuth server', () => {
       try {
         await startHub({ oauthPublicUrl: 'https://hub.example' });
         assert.equal((await call(token)).status, 401);
-        assert.match(told.at(-1)!.reason!, /no key of the issuer/);
+        assert.match(refusals().at(-1)!.reason!, /no key of the issuer/);
         assert.equal((await call(adminKey)).status, 200);
       } finally {
         await oauth.restart();
