@@ -1,0 +1,78 @@
+import { esp32 } from './hub-client.ts';
+
+/** What the calls are about. */
+export interface CallTargets {
+  /** A device that answers the safe command `read`. */
+  deviceId: string;
+  /** A device nobody needs any longer, and an alarm nobody has seen. */
+  spareDevice: () => Promise<string>;
+  freshAlert: () => Promise<string>;
+}
+
+interface RoleCall {
+  params: (targets: CallTargets) => object | Promise<object>;
+  /** Only a WebSocket can have it. */
+  onSocket?: boolean;
+}
+
+let made = 0;
+const none = { params: () => ({}) };
+const ofDevice = (more: object = {}): RoleCall => ({
+  params: ({ deviceId }) => ({ device_id: deviceId, ...more }),
+});
+
+/** For each method of the shipped flow, and `test.own` of a device, a call that whoever may make it gets a result of. */
+export const roleCalls: Record<string, RoleCall> = {
+  'alert.acknowledge': { params: async ({ freshAlert }) => ({ alert_id: await freshAlert() }) },
+  'alert.list': none,
+  'comfort.assess': { params: () => ({ temperature: 21, humidity: 50 }) },
+  'data.query': {
+    params: ({ deviceId }) => ({
+      device_ids: [deviceId],
+      time_range: { start: '2026-01-01T00:00:00Z', end: '2026-01-02T00:00:00Z' },
+    }),
+  },
+  'device.batch_execute': {
+    params: ({ deviceId }) => ({ device_ids: [deviceId], command: 'read' }),
+  },
+  'device.execute': ofDevice({ command: 'read' }),
+  'device.get': ofDevice(),
+  'device.heartbeat': ofDevice(),
+  'device.list': none,
+  'device.register': { params: () => esp32() },
+  'device.register_method': ofDevice({ method_name: 'test.own' }),
+  'device.remove': { params: async ({ spareDevice }) => ({ device_id: await spareDevice() }) },
+  'device.update': ofDevice({ name: 'renamed' }),
+  'hub.backup': none,
+  'hub.health': none,
+  'hub.info': none,
+  'rpc.methods': none,
+  'schema.get': { params: () => ({ name: 'mcu' }) },
+  'schema.list': none,
+  'schema.register': {
+    params: () => ({
+      kind: 'device',
+      name: `made-${(made += 1)}`,
+      version: '1.0.0',
+      description: 'Made by a test',
+      schema: { type: 'object' },
+    }),
+  },
+  'sensor.discover': {
+    params: ({ deviceId }) => ({ mcu_id: deviceId, scan: { bus: 'i2c', address: '0x47' } }),
+  },
+  'sensor.list': { params: ({ deviceId }) => ({ mcu_id: deviceId }) },
+  subscribe: {
+    params: ({ deviceId }) => ({ channels: [`device.${deviceId}.events`] }),
+    onSocket: true,
+  },
+  'telemetry.latest': ofDevice(),
+  'telemetry.update': ofDevice({
+    data: { live_readings: [{ measurement_type: 'temperature', value: 20, unit: 'celsius' }] },
+  }),
+  'test.own': ofDevice(),
+  unsubscribe: {
+    params: ({ deviceId }) => ({ channels: [`device.${deviceId}.events`] }),
+    onSocket: true,
+  },
+};
