@@ -1,4 +1,5 @@
 import type { NodeAPI } from 'node-red';
+import { showDevice, showDevices, showSensors } from './core/device/show.ts';
 import { paramsOf } from './runtime/message.ts';
 import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
 
@@ -10,9 +11,11 @@ interface DeviceQueryDef extends HubNodeDef {
 export default function (RED: NodeAPI): void {
   registerOperation<DeviceQueryDef>(RED, 'llm-iot-device-query', (hub, message, { operation }) => {
     const params = paramsOf(message);
-    const devices = hub.devices.seenBy(message.rpc?.principal);
-    if (operation === 'list') return { payload: devices.list(params) };
-    if (operation === 'sensors') return { payload: devices.listSensors(params) };
-    return { payload: devices.view(params['device_id']) };
+    const principal = message.rpc?.principal;
+    const devices = hub.devices.seenBy(principal);
+    if (operation === 'list') return { payload: showDevices(devices.list(params)) };
+    if (operation === 'sensors')
+      return { payload: showSensors(devices.listSensors(params), principal) };
+    return { payload: showDevice(devices.view(params['device_id']), principal) };
   });
 }

@@ -1,4 +1,5 @@
 import type { NodeAPI } from 'node-red';
+import { showDevice } from './core/device/show.ts';
 import { paramsOf } from './runtime/message.ts';
 import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
 
@@ -18,7 +19,7 @@ export default function (RED: NodeAPI): void {
         payload:
           operation === 'remove'
             ? await hub.removeDevice(devices.get(params['device_id']).device_id)
-            : await devices.update(params),
+            : showDevice(await devices.update(params), message.rpc?.principal),
       };
     },
   );

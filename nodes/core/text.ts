@@ -1,13 +1,15 @@
-/** C0 and C1 controls, zero-width characters, bidirectional marks and lone surrogates: nothing a name needs. */
-const unwanted =
-  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/gu;
+/**
+ * Controls, format characters (directions, tags, joiners), lone surrogates, and whatever else no reader sees: nothing a
+ * name needs, and what hides instructions in it.
+ */
+const unwanted = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/gu;
 const spacing = /[\t\n\r\u2028\u2029]+/g;
-const suspicious =
-  /[\p{Cc}\p{Cs}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/u;
+const suspicious = /[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2028\u2029]/u;
+const plain = /^[ -~]*$/;
 
 /**
- * Text from outside as it may be stored, shown and read by a model: line breaks and tabs become a space, control,
- * zero-width and direction-changing characters go, the ends are trimmed, and at most `maxLength` UTF-16 units stay.
+ * Text from outside as it may be stored, shown and read by a model: line breaks and tabs become a space, what is
+ * not to be seen goes, the ends are trimmed, and at most `maxLength` UTF-16 units stay.
  * What is not a string is an empty text.
  */
 export function cleanText(value: unknown, maxLength: number): string {
@@ -24,5 +26,7 @@ export function cleanText(value: unknown, maxLength: number): string {
 
 /** Whether a text holds nothing that `cleanText` would take out or trim. */
 export function isCleanText(value: string, maxLength: number): boolean {
-  return value.length <= maxLength && !suspicious.test(value) && value.trim() === value;
+  if (value.length > maxLength) return false;
+  if (!plain.test(value) && suspicious.test(value)) return false;
+  return value.trim() === value;
 }

@@ -1,8 +1,12 @@
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { Emitter, HubEvents } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
+import { withoutProse } from '../core/schema/prose.ts';
 import { narrowsDevices } from '../core/security/scope-rules.ts';
 import type { CallHandler, JsonSchema, MethodDeclaration, MethodTable } from '../core/rpc/types.ts';
+
+/** Devices that a description names at most. */
+const mostNamed = 50;
 
 /**
  * Declares every method that devices registered, and keeps the method table so while devices come and go. All of
@@ -25,7 +29,7 @@ export function serveDeviceMethods(
     }
     for (const name of names) {
       const declaration = declarationOf(like, devices, name);
-      const schema = JSON.stringify(declaration.params) + declaration.description;
+      const schema = JSON.stringify([declaration.params, declaration.device]);
       const known = declared.get(name);
       if (known?.schema === schema) continue;
       known?.withdraw();
@@ -66,20 +70,22 @@ function declarationOf(
   return all;
 }
 
-/** Arguments as the devices declared them; which device is meant may be left out when only one offers the method. */
+/**
+ * The hub's own words about a method, with the arguments as the devices declared them, less what they say there in words;
+ * which device is meant may be left out when only one offers the method.
+ */
 function describe(
   devices: DeviceRegistry,
   name: string,
-): { description: string; params: JsonSchema } {
+): Pick<MethodDeclaration, 'description' | 'params' | 'device'> {
   const owners = devices.methodOwners(name);
   const command = owners[0]?.commands.find((candidate) => candidate.name === name);
-  const declared = command?.arguments ?? { type: 'object' };
+  const declared = withoutProse(command?.arguments ?? { type: 'object' }) as JsonSchema;
   const properties = (declared['properties'] ?? {}) as Record<string, unknown>;
   const required = (declared['required'] ?? []) as string[];
   const several = owners.length > 1;
   return {
-    description:
-      command?.description ?? `Offered by ${owners.map((owner) => owner.name).join(', ')}.`,
+    description: 'A method that devices registered; the device carries it out.',
     params: {
       ...declared,
       properties: {
@@ -87,6 +93,10 @@ function describe(
         ...properties,
       },
       required: several ? ['device_id', ...required] : required,
+    },
+    device: {
+      device_ids: owners.slice(0, mostNamed).map(({ device_id }) => device_id),
+      ...(command?.description !== undefined && { description: command.description }),
     },
   };
 }

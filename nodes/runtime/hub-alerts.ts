@@ -7,6 +7,7 @@ import type { Principal } from '../core/security/types.ts';
 import type { Streams } from '../core/stream/types.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { formatTopic } from '../core/topic/topics.ts';
+import { markUntrusted } from '../core/untrusted.ts';
 import type { AlertRequest } from './alerting.ts';
 
 /** Alarms with their publication on MQTT and the live channels (specification sections 3.3 and 5.2). */
@@ -62,6 +63,10 @@ export function createHubAlerts(deps: {
       await publish(alert);
       return alert;
     },
-    listAlerts: (params, principal) => alerts.list(params, alertsSeenBy(principal, canSee)),
+    listAlerts: (params, principal) =>
+      markUntrusted(alerts.list(params, alertsSeenBy(principal, canSee)), [
+        'alerts[].message',
+        'alerts[].data',
+      ]),
   };
 }

@@ -3,7 +3,7 @@ import type { Alerts } from '../core/alert/ports.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CommandExecutor } from '../core/command/ports.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
-import type { Dispatcher, MethodTable } from '../core/rpc/types.ts';
+import type { Dispatcher, MethodDeclaration, MethodTable } from '../core/rpc/types.ts';
 import { narrowsDevices } from '../core/security/scope-rules.ts';
 import type { Principal } from '../core/security/types.ts';
 import type { Streams } from '../core/stream/types.ts';
@@ -13,6 +13,7 @@ import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { alertsSeenBy } from './hub-alerts.ts';
 import type { HubLimits } from './hub-limits.ts';
+import { markUntrusted } from '../core/untrusted.ts';
 import type { Inbound } from './inbound.ts';
 
 /** What the hub tells of itself. */
@@ -102,18 +103,27 @@ export function createHubInfo(deps: {
       return { status: ok && broker.connected ? 'up' : 'down' };
     },
     describeMethods: (principal) => ({
-      methods: deps.methods
-        .list(principal)
-        .map(({ name, description, params, result, roles, readOnly, destructive, timeoutMs }) => ({
-          name,
-          description,
-          params,
-          ...(result && Object.keys(result).length > 0 ? { result } : {}),
-          roles,
-          read_only: readOnly,
-          destructive,
-          timeout_ms: timeoutMs,
-        })),
+      methods: deps.methods.list(principal).map(describeMethod),
     }),
   };
+}
+
+function describeMethod(declaration: MethodDeclaration): object {
+  const { name, description, params, result, roles, timeoutMs, device } = declaration;
+  const method = {
+    name,
+    description,
+    params,
+    ...(result && Object.keys(result).length > 0 ? { result } : {}),
+    roles,
+    read_only: declaration.readOnly,
+    destructive: declaration.destructive,
+    timeout_ms: timeoutMs,
+  };
+  if (!device) return method;
+  const { device_ids, description: device_description } = device;
+  return markUntrusted(
+    { ...method, device_ids, ...(device_description !== undefined && { device_description }) },
+    ['name', 'params', 'device_description'],
+  );
 }

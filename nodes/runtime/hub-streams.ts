@@ -1,4 +1,8 @@
+import type { DeviceRegistry } from '../core/device/ports.ts';
+import { sensitiveNamesOfAll } from '../core/device/sensitive.ts';
+import type { DeviceRecord } from '../core/device/types.ts';
 import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
+import { masked } from '../core/security/sensitive.ts';
 import type { ChannelKind, Streams } from '../core/stream/types.ts';
 import type { Reading } from '../core/telemetry/types.ts';
 import type { Clock } from '../core/clock.ts';
@@ -15,8 +19,18 @@ export interface HubStreams {
   ): void;
 }
 
-export function createHubStreams(deps: { streams: Streams; clock: Clock }): HubStreams {
-  const { streams, clock } = deps;
+export function createHubStreams(deps: {
+  streams: Streams;
+  clock: Clock;
+  devices: Pick<DeviceRegistry, 'resolve' | 'sensorsOf'>;
+}): HubStreams {
+  const { streams, clock, devices } = deps;
+  /** What the device marks as secret; of one that was just removed, the update itself may tell. */
+  const secretsOf = (id: string, data: Record<string, unknown>): ReadonlySet<string> => {
+    const device = devices.resolve(id)?.device ?? (data['device'] as DeviceRecord | undefined);
+    if (!device?.commands) return new Set();
+    return sensitiveNamesOfAll(device, devices.sensorsOf(device.device_id));
+  };
   const stream = (readings: readonly Reading[], by: 'device_id' | 'sensor_id'): void => {
     // Who follows any device hears of its sensors' readings under the device's own id.
     const audience = by === 'device_id' ? 'all' : 'named';
@@ -43,7 +57,8 @@ export function createHubStreams(deps: { streams: Streams; clock: Clock }): HubS
             field: 'device_id',
           },
         );
-      streams.publish(id, kind, data, clock.now());
+      if (!streams.wanted(id, kind)) return;
+      streams.publish(id, kind, masked(data, secretsOf(id, data)), clock.now());
     },
   };
 }

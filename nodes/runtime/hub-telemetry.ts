@@ -7,6 +7,11 @@ import type { Deliveries, DeliveryReceipt } from '../core/telemetry/deliveries.t
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import { formatDataAnswer, parseDataQuery } from '../core/telemetry/query.ts';
 import type { Reading, Rejection } from '../core/telemetry/types.ts';
+import { markUntrusted } from '../core/untrusted.ts';
+
+/** Where devices put words of their own: also types and units, where these were learned. */
+const inSeries = ['measurement_type', 'unit', 'points[].value'].map((path) => `series[].${path}`);
+const inReadings = ['measurement_type', 'unit', 'value'].map((path) => `readings[].${path}`);
 
 /** What is stored of a message, and what its sender is told. */
 export interface StoreOutcome {
@@ -70,7 +75,7 @@ export function createHubTelemetry(deps: {
       const question = parseDataQuery(params);
       mustExist(question.device_ids, principal);
       requireInWindow(principal?.scope, question.start, clock.now());
-      return formatDataAnswer(await store.query(question));
+      return markUntrusted(formatDataAnswer(await store.query(question)), inSeries);
     },
     latest(params, principal) {
       const ids = latestIds(params);
@@ -86,7 +91,7 @@ export function createHubTelemetry(deps: {
             devices.canSee(principal, device_id),
         )
         .map((reading) => ({ ...reading, timestamp: new Date(reading.timestamp).toISOString() }));
-      return { readings };
+      return markUntrusted({ readings }, inReadings);
     },
   };
 }

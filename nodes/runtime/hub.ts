@@ -25,6 +25,7 @@ import { sensorTemplates } from '../core/schema/templates/index.ts';
 import { createAuditTrail, type AuditTrail } from '../core/security/audit.ts';
 import { maySeeMetrics } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
+import { sealSensitive } from '../core/security/sealed-records.ts';
 import type { SecretBox } from '../core/security/ports.ts';
 import { createStreams } from '../core/stream/streams.ts';
 import type { Streams } from '../core/stream/types.ts';
@@ -118,14 +119,18 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
 
   try {
     await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
-    const records = await createSqliteRecordStore({ file: join(settings.dataDir, 'hub.db'), log });
-    opened.push(() => records.close());
+    const plainRecords = await createSqliteRecordStore({
+      file: join(settings.dataDir, 'hub.db'),
+      log,
+    });
+    opened.push(() => plainRecords.close());
     const { box: secrets } = await openHubSecrets({
-      records,
+      records: plainRecords,
       dataDir: settings.dataDir,
       settings: settings.secretKey,
       log,
     });
+    const records = sealSensitive(plainRecords, secrets);
     const store = await openStore(settings, { clock, ids, log });
     opened.push(() => store.close());
     const { retention } = settings.store;
@@ -268,7 +273,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       checkReadings: createReadingCheck({ registry: devices, clock, settings }),
       ...createHubBackup({ records, store, clock, dataDir: settings.dataDir }),
       ...createHubAlerts({ alerts, mqtt, streams, clock, canSee: devices.canSee }),
-      ...createHubStreams({ streams, clock }),
+      ...createHubStreams({ streams, clock, devices }),
       ...createHubTelemetry({ store, devices, deliveries, clock }),
       ...createHubInfo({
         clock,

@@ -83,6 +83,7 @@ describe('commands with the running hub', function () {
       status: 'success',
       execution_time_ms: 245,
       applied_config: { oversampling: '16X', output_data_rate: 10 },
+      untrusted: ['applied_config'],
     });
     const switched = await switchLoad('off');
     assert.equal(switched.result.status, 'success');
@@ -342,7 +343,13 @@ describe('commands with the running hub', function () {
       await ask(hub, 'device.register_method', { device_id: device.id, ...irrigation }, device.key);
       const { methods } = await ask(hub, 'rpc.methods');
       const listed = methods.find(({ name }: { name: string }) => name === irrigation.method_name);
-      assert.equal(listed.description, 'Waters a zone.');
+      assert.equal(
+        listed.description,
+        'A method that devices registered; the device carries it out.',
+      );
+      assert.equal(listed.device_description, 'Waters a zone.');
+      assert.deepEqual(listed.device_ids, [device.id]);
+      assert.deepEqual(listed.untrusted, ['name', 'params', 'device_description']);
       assert.deepEqual(Object.keys(listed.params.properties), [
         'device_id',
         'zone',

@@ -344,6 +344,7 @@ describe('JSON-RPC 2.0 of the running hub', function () {
           },
         ],
         truncated: false,
+        untrusted: ['series[].measurement_type', 'series[].unit', 'series[].points[].value'],
       });
     });
 

@@ -98,6 +98,7 @@ for (const nodeRed of nodeReds)
       assert.deepEqual(telemetry, {
         channel: `device.${deviceId}.telemetry`,
         timestamp: '2026-01-01T00:00:00.000Z',
+        untrusted: ['data'],
         data: { live_readings: [{ ...temperature(21), timestamp: '2026-01-01T00:00:00.000Z' }] },
       });
       assert.equal(door.channel, `device.${deviceId}.events`);

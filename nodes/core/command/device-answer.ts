@@ -40,7 +40,10 @@ export function errorOfDevice(error: unknown): RpcError {
   const said = isObject(data) ? cleanText(data['reason'], 500) : '';
   const reason = said || cleanText(message, 500) || 'the device gave no reason';
   const known = isErrorCode(code) && passedOn.includes(code) ? code : ErrorCode.HardwareError;
-  return new RpcError(known, `the device answered: ${reason}`, { device_error: error });
+  return new RpcError(known, `the device answered: ${reason}`, {
+    device_error: error,
+    untrusted: ['reason', 'device_error'],
+  });
 }
 
 /**

@@ -12,6 +12,7 @@ import { readAnswer } from './device-answer.ts';
 import { createCommandHistory } from './history.ts';
 import { runCommand, type RunningCommand } from './lifecycle.ts';
 import type { CommandExecutor, CommandSettings } from './ports.ts';
+import { showResult } from './show.ts';
 import { readRequest, type CommandRequest } from './request.ts';
 import type { DeviceLink, ExecuteResult } from './types.ts';
 
@@ -73,7 +74,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       const result = await command.ended;
       ends.done += 1;
       if (result.applied_config) await keepConfig(request.targetId, result.applied_config);
-      return result;
+      return showResult(result, request.sensitive);
     } catch (error) {
       const timedOut = error instanceof RpcError && error.code === ErrorCode.CommunicationTimeout;
       ends[timedOut ? 'timed_out' : 'failed'] += 1;
@@ -183,6 +184,6 @@ function methodOwner(
     deviceId === undefined
       ? `${owners.length} devices offer ${method}; say which one by device_id`
       : `this device does not offer ${method}`,
-    { allowed: devices },
+    { allowed: devices, untrusted: ['allowed'] },
   );
 }

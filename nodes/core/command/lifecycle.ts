@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { ErrorCode, RpcError, toErrorObject } from '../rpc/errors.ts';
+import { masked } from '../security/sensitive.ts';
 import { errorOfDevice, resultOf, type DeviceAnswer } from './device-answer.ts';
 import type { CommandHistory } from './history.ts';
 import type { CommandRequest } from './request.ts';
@@ -42,6 +43,7 @@ export function runCommand(
     ...(target.sensor && { sensor_id: target.sensor.sensor_id }),
     command: request.command,
     arguments: request.arguments,
+    ...(request.sensitive.size > 0 && { sensitive: [...request.sensitive] }),
     state: 'queued',
     issued_by: issuedBy,
     created_at: since,
@@ -101,7 +103,7 @@ export function runCommand(
     ended: end.promise,
     answer(outcome) {
       if (!open()) return false;
-      if ('error' in outcome) fail(errorOfDevice(outcome.error));
+      if ('error' in outcome) fail(errorOfDevice(masked(outcome.error, request.sensitive)));
       else succeed(outcome.result);
       return true;
     },

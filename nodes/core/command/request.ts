@@ -1,4 +1,5 @@
 import type { DeviceRegistry } from '../device/ports.ts';
+import { sensitiveNamesOf } from '../device/sensitive.ts';
 import type { CommandDeclaration, Target } from '../device/types.ts';
 import { jsonSize, type JsonObject } from '../document.ts';
 import { invalidParam, optionalNumber, optionalObject, requiredString } from '../params.ts';
@@ -18,6 +19,8 @@ export interface CommandRequest {
   command: string;
   arguments: JsonObject;
   timeoutMs: number;
+  /** Names of what the target marked with `x-sensitive`. */
+  sensitive: ReadonlySet<string>;
 }
 
 /** Bounds of `timeout_ms`. */
@@ -59,7 +62,8 @@ export function readRequest(
   const asked = optionalNumber(params, 'timeout_ms', timeoutBounds);
   const usual = declaration?.timeout_ms ?? defaultTimeoutMs;
   const timeoutMs = asked ?? Math.min(timeoutBounds.max, Math.max(timeoutBounds.min, usual));
-  return { target, targetId, command, arguments: args, timeoutMs };
+  const sensitive = sensitiveNamesOf(target.sensor ?? target.device);
+  return { target, targetId, command, arguments: args, timeoutMs, sensitive };
 }
 
 function declarationOf(target: Target, command: string): CommandDeclaration | undefined {

@@ -24,6 +24,8 @@ export interface CommandRecord {
   sensor_id?: string;
   command: string;
   arguments: Record<string, unknown>;
+  /** Names of what is secret in it, as the device marked them with `x-sensitive`. */
+  sensitive?: string[];
   state: CommandState;
   /** Id of the key that asked for it. */
   issued_by: string;
@@ -46,6 +48,8 @@ export interface ExecuteResult {
   /** What the device answered, less `applied_config`. */
   result?: unknown;
   applied_config?: Record<string, unknown>;
+  /** Which members are the device's own words. */
+  untrusted?: string[];
 }
 
 /** Result of `device.batch_execute` (specification section 8.2). */

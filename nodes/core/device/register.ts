@@ -11,6 +11,7 @@ import { hardwareIdOf, identityOf, staticSchemaOf } from './describe.ts';
 import { keepLearned, keepMethods } from './merge.ts';
 import { declarationsOf, describeNewDevice, intervalsOf } from './new-device.ts';
 import type { DeviceSettings, RegistrationResult } from './ports.ts';
+import { showDevice } from './show.ts';
 import type { DeviceStore } from './store.ts';
 import type { DeviceRecord } from './types.ts';
 
@@ -117,7 +118,11 @@ export function createRegistration(
       });
     store.touch(resumed.device_id);
     events.emit('resumed', { device: resumed });
-    return { ...assignmentOf(resumed), resumed: true, ...configsOf(store, resumed) };
+    return {
+      ...assignmentOf(resumed),
+      resumed: true,
+      ...configsOf(store, resumed, request.principal),
+    };
   };
 
   return async (params, caller) => {
@@ -194,14 +199,17 @@ function assignmentOf(device: DeviceRecord): RegistrationResult {
 function configsOf(
   store: DeviceStore,
   device: DeviceRecord,
+  principal: Principal | undefined,
 ): Pick<RegistrationResult, 'applied_config' | 'sensor_configs'> {
-  const sensors = store
-    .sensorsOf(device.device_id)
-    .flatMap(({ sensor_id, applied_config }) =>
-      applied_config ? [[sensor_id, applied_config]] : [],
-    );
+  const { applied_config: config, sensors: held } = showDevice(
+    { ...device, sensors: store.sensorsOf(device.device_id) },
+    principal,
+  );
+  const sensors = held.flatMap(({ sensor_id, applied_config }) =>
+    applied_config ? [[sensor_id, applied_config]] : [],
+  );
   return {
-    ...(device.applied_config && { applied_config: device.applied_config }),
+    ...(config && { applied_config: config }),
     ...(sensors.length > 0 && {
       sensor_configs: Object.fromEntries(sensors) as Record<string, Record<string, unknown>>,
     }),

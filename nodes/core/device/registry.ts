@@ -188,7 +188,10 @@ function notFound(store: DeviceStore, id: unknown, field: string): RpcError {
     : '; device.list tells all';
   return new RpcError(ErrorCode.DeviceNotFound, `there is no device ${shown}${hint}`, {
     field,
-    ...(meant && { nearest: { device_id: meant.device_id, name: meant.name } }),
+    ...(meant && {
+      nearest: { device_id: meant.device_id, name: meant.name },
+      untrusted: ['reason', 'nearest'],
+    }),
   });
 }
 

@@ -23,6 +23,8 @@ export interface MethodDeclaration {
   destructive: boolean;
   /** Milliseconds until a call that nobody answers ends with -32003. */
   timeoutMs: number;
+  /** Set for a method that devices registered: which of them (50 at most), and what they say of it themselves. */
+  device?: { device_ids: string[]; description?: string };
   /** Needs no key (only `hub.health`). */
   open?: boolean;
   /** What the method is to somebody, where that depends on devices: undefined if they may know of none that offers it. */

@@ -16,11 +16,14 @@ export interface UpdateQueue {
   waiting(): number;
 }
 
-/** A `stream.update` (specification section 5.1) but for its end, so that all sessions share one text. */
+/**
+ * A `stream.update` (specification section 5.1) but for its end, so that all sessions share one text. What is in `data` is
+ * from devices, and labelled so.
+ */
 export function updateHead(channel: string, timestamp: string, data: string): string {
   return (
     `{"jsonrpc":"2.0","method":"stream.update","params":{"channel":${JSON.stringify(channel)},` +
-    `"timestamp":"${timestamp}","data":${data}`
+    `"timestamp":"${timestamp}","untrusted":["data"],"data":${data}`
   );
 }
 

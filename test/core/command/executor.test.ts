@@ -77,6 +77,7 @@ describe('executing a command', () => {
       execution_time_ms: 245,
       result: { note: 'ok' },
       applied_config: { rate: 10 },
+      untrusted: ['result', 'applied_config'],
     });
     assert.deepEqual(states, ['queued', 'sent', 'done']);
     assert.equal(recordOf(sent[0]!.id)!['issued_by'], 'admin');

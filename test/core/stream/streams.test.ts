@@ -66,6 +66,7 @@ describe('streams', () => {
         params: {
           channel: 'device.d1.telemetry',
           timestamp: '2025-09-30T10:36:00.000Z',
+          untrusted: ['data'],
           data: { live_readings: [{ value: 1 }] },
         },
       },
