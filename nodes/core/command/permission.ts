@@ -1,15 +1,10 @@
 import type { CommandDeclaration } from '../device/types.ts';
 import type { JsonObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
-import { canonical } from '../schema/canonical.ts';
+import { compileKnownSchema } from '../schema/known-schemas.ts';
 import { describeProblem } from '../schema/validation-problem.ts';
-import { compileSchema, type SchemaCheck } from '../schema/validator.ts';
 import { admits } from '../security/scope-rules.ts';
 import type { Principal } from '../security/types.ts';
-
-const mostCompiled = 1_000;
-/** By the text of the schema: principals on the wires are copies. */
-const compiled = new Map<string, SchemaCheck>();
 
 /**
  * Whether a `user_operator` may have a command carried out: the device declares it, and neither as destructive nor as
@@ -37,7 +32,7 @@ export function requireCommandInScope(
     );
   if (!schemas || !Object.hasOwn(schemas, command)) return;
   const schema = schemas[command] ?? {};
-  const problems = checkOf(schema)(args) ?? [];
+  const problems = compileKnownSchema(schema)(args) ?? [];
   const [first] = problems;
   if (!first) return;
   const field = first.field === '' ? 'arguments' : `arguments.${first.field}`;
@@ -68,14 +63,4 @@ export function requireCommandOfRole(
       allowed: declared.filter(isSafeCommand).map(({ name }) => name),
     },
   );
-}
-
-function checkOf(schema: JsonObject): SchemaCheck {
-  const text = canonical(schema);
-  let check = compiled.get(text);
-  if (check) return check;
-  check = compileSchema(schema);
-  if (compiled.size >= mostCompiled) compiled.clear();
-  compiled.set(text, check);
-  return check;
 }

@@ -18,8 +18,8 @@ export const targetFields: ReadonlySet<string> = new Set([
   'device_ids',
 ]);
 
-/** A reader's clock and the way of its question take that long at most (ms). */
-const windowLeeway = 60_000;
+/** What is forgiven of a window, so that a question at its edge can be paged through: a hundredth, a minute at least. */
+const leewayOf = (window: number): number => Math.max(60_000, window / 100);
 
 const tests = new WeakMap<Scope, Sees>();
 
@@ -96,7 +96,7 @@ export function earliestOf(scope: Scope | undefined, now: number): number {
 /** @throws RpcError -32005 naming the earliest start when readings from `start` on are too old for a scope */
 export function requireInWindow(scope: Scope | undefined, start: number, now: number): void {
   const earliest = earliestOf(scope, now);
-  if (start >= earliest - windowLeeway) return;
+  if (start >= earliest - leewayOf(now - earliest)) return;
   const allowed = new Date(earliest).toISOString();
   throw new RpcError(
     ErrorCode.Unauthorized,

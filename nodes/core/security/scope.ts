@@ -2,7 +2,7 @@ import { isObject, jsonSize, type JsonObject } from '../document.ts';
 import { invalidParam } from '../params.ts';
 import { RpcError } from '../rpc/errors.ts';
 import { nearest } from '../rpc/suggest.ts';
-import { compileSchema } from '../schema/validator.ts';
+import { compileKnownSchema } from '../schema/known-schemas.ts';
 import { isCleanText } from '../text.ts';
 import type { Scope } from './types.ts';
 
@@ -153,7 +153,7 @@ function readArguments(value: unknown, field: string): Record<string, JsonObject
         throw invalidParam(at, `${at} is no name of a command`);
       if (!isObject(schema)) throw invalidParam(at, `${at} must be a JSON Schema`);
       try {
-        compileSchema(schema);
+        compileKnownSchema(schema);
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
         throw invalidParam(at, `${at}: ${error.reason}`, error.details);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { DeviceRegistry } from '../../../nodes/core/device/ports.ts';
 import { RpcError } from '../../../nodes/core/rpc/errors.ts';
 import type { MethodDeclaration } from '../../../nodes/core/rpc/types.ts';
 import { createCallRate } from '../../../nodes/core/security/call-rate.ts';
@@ -200,8 +202,18 @@ describe('the read window of a scope', () => {
     );
   });
 
-  it('forgives a minute, and is open where there is none', () => {
-    requireInWindow({ read_window: '7d' }, Date.UTC(2026, 0, 1) - 60_000, now);
+  it('forgives a hundredth, at least a minute, and is open where there is none', () => {
+    const seconds = (count: number): number => count * 1_000;
+    requireInWindow({ read_window: '1000m' }, now - seconds(60_000 + 600), now);
+    requireInWindow({ read_window: '1m' }, now - seconds(120), now);
+    for (const [read_window, back] of [
+      ['1000m', 60_601],
+      ['1m', 121],
+    ] as const)
+      assert.throws(
+        () => requireInWindow({ read_window }, now - seconds(back), now),
+        rpcError(-32005),
+      );
     requireInWindow({}, 0, now);
     requireInWindow(undefined, 0, now);
   });
@@ -273,6 +285,71 @@ describe('the registry as a scope lets it be seen', () => {
     assert.deepEqual(asked.map(said), hidden);
     assert.match(JSON.stringify(hidden[4]), /did you mean kitchen 0/);
     assert.ok(!JSON.stringify(hidden[3]).includes('did you mean'));
+  });
+
+  it('answers, for any devices and any scope, as if the hidden ones did not exist', async () => {
+    const words = fc.constantFrom('kitchen', 'office', 'hall');
+    const house = fc.array(
+      fc.record({ room: words, device_type: fc.constantFrom('mcu', 'meter'), sensors: fc.nat(2) }),
+      { minLength: 1, maxLength: 8 },
+    );
+    const narrow = fc.record(
+      {
+        device_types: fc.subarray(['mcu', 'meter'], { minLength: 1 }),
+        labels: fc.record({ room: words }),
+        ids: fc.array(fc.nat(7), { minLength: 1, maxLength: 4 }),
+      },
+      { requiredKeys: [] },
+    );
+    const property = fc.asyncProperty(house, narrow, async (homes, { ids, ...rest }) => {
+      const { register, registry } = createDomain();
+      const all: string[] = [];
+      for (const { room, device_type, sensors } of homes) {
+        const { device_id } = await register({ device_type, name: room, labels: { room } });
+        all.push(device_id);
+        for (let index = 0; index < sensors; index += 1) {
+          const schema = { model: 'B', serial_number: String(index) };
+          const found = await registry.discoverSensor({ mcu_id: device_id, static_schema: schema });
+          all.push((found as { sensor_id: string }).sensor_id);
+        }
+        await registry.registerMethod({ device_id, method_name: `of.${room}` });
+      }
+      const deviceIds = [...registry.deviceIds()];
+      const scope: Scope = {
+        ...rest,
+        ...(ids && { device_ids: ids.map((index) => deviceIds[index] ?? 'nobody') }),
+      };
+      const answersOf = (asked: DeviceRegistry): unknown[] => {
+        const answer = (ask: () => unknown): unknown => {
+          try {
+            return ask();
+          } catch (error) {
+            return (error as RpcError).toObject();
+          }
+        };
+        return [
+          answer(() => asked.list({})),
+          answer(() => asked.list({ limit: 1 })),
+          answer(() => asked.list({ limit: 2, search: 'e' })),
+          answer(() => asked.listSensors({ limit: 2 })),
+          answer(() => asked.counts()),
+          answer(() => asked.methodNames().sort()),
+          ...['of.kitchen', 'of.office'].map((name) => asked.methodOwners(name)),
+          ...[...all, 'kitchen', 'kitchn', 'nobody', 7].flatMap((id) => [
+            answer(() => asked.get(id)),
+            answer(() => asked.view(id)),
+            answer(() => asked.listSensors({ mcu_id: id })),
+            answer(() => asked.ownerOf(String(id))),
+            answer(() => asked.resolve(String(id))),
+            answer(() => asked.sensorsOf(String(id))),
+          ]),
+        ];
+      };
+      const seen = answersOf(registry.seenBy(who(scope)));
+      for (const id of deviceIds) if (!registry.canSee(who(scope), id)) await registry.remove(id);
+      assert.deepEqual(seen, answersOf(registry));
+    });
+    await fc.assert(property, { numRuns: 60 });
   });
 
   it('follows the labels of a device at once', async () => {
