@@ -8,6 +8,7 @@ import type { Ids } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import type { AuditTrail } from '../core/security/audit.ts';
 import type { AuthenticationWay } from '../core/security/authentication.ts';
+import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
 import { readScope } from '../core/security/scope.ts';
 import { createTokenHolder } from '../core/security/token-holder.ts';
 import type { OAuthSettings } from './oauth-settings.ts';
@@ -73,6 +74,11 @@ export function createHubOAuth(deps: {
         address,
         reason: holder.refused,
       });
+      // Nobody who waits for an authorization server is taken for one who guesses.
+      if ('retryAfterMs' in verdict) {
+        const details = { retry_after_ms: Math.ceil(verdict.retryAfterMs) };
+        throw new RpcError(ErrorCode.ResourceExhausted, verdict.refused, details);
+      }
       return undefined;
     },
     metadataUrl: (path) => new URL(metadataPath(oauth, path), oauth.publicUrl).href,

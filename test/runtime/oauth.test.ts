@@ -87,7 +87,7 @@ describe('a hub that takes access tokens of an OAuth server', () => {
       challenge: response.headers.get('www-authenticate'),
       body: (await response.json()) as {
         result?: { principal: Record<string, unknown> };
-        error?: { code: number; data: { reason: string } };
+        error?: { code: number; data: { reason: string; retry_after_ms?: number } };
       },
     };
   };
@@ -632,8 +632,19 @@ describe('a hub that takes access tokens of an OAuth server', () => {
       await oauth.stop();
       try {
         await startHub({ oauthPublicUrl: 'https://hub.example' });
-        assert.equal((await call(token)).status, 401);
-        assert.match(refusals().at(-1)!.reason!, /no key of the issuer/);
+        const answer = await call(token);
+        assert.equal(answer.status, 429);
+        assert.equal(answer.body.error?.code, -32006);
+        assert.match(answer.body.error.data.reason, /keys of the issuer cannot be read/);
+        assert.ok(answer.body.error.data.retry_after_ms! <= 30_000);
+        assert.match(refusals().at(-1)!.reason!, /keys of the issuer cannot be read/);
+        assert.deepEqual(
+          told.filter(({ outcome }) => outcome === 'failed'),
+          [],
+          'nobody is taken for one who guesses',
+        );
+        const forged = token.replace(/\.[^.]*$/, '.x');
+        assert.equal((await call(forged)).status, 429);
         assert.equal((await call(adminKey)).status, 200);
       } finally {
         await oauth.restart();

@@ -2,7 +2,7 @@ import { errors, jwtVerify } from 'jose';
 import type { Clock } from '../../core/clock.ts';
 import { isObject, type JsonObject } from '../../core/document.ts';
 import { parseStrictJson } from '../../core/rpc/json.ts';
-import type { FindKey } from './issuer-keys.ts';
+import { KeysUnavailable, type FindKey } from './issuer-keys.ts';
 
 /** What an access token must be to be looked at. */
 export interface TokenDemands {
@@ -15,8 +15,11 @@ export interface TokenDemands {
   toleranceSeconds: number;
 }
 
-/** The claims of a token that holds, or why it does not: one of a few sentences, with nothing of the token in them. */
-export type TokenVerdict = { claims: JsonObject } | { refused: string };
+/**
+ * The claims of a token that holds, or why it does not: one of a few sentences, with nothing of the token in them. With
+ * `retryAfterMs` it may be good, and can be judged after that time.
+ */
+export type TokenVerdict = { claims: JsonObject } | { refused: string; retryAfterMs?: number };
 
 /** Longest token that is looked at, in characters. */
 export const maxTokenLength = 8_192;
@@ -60,7 +63,8 @@ export function createTokenVerifier(deps: {
       const wrong = wrongClaim(payload, clock.now() / 1000 + demands.toleranceSeconds);
       return wrong === undefined ? { claims: payload } : { refused: wrong };
     } catch (error) {
-      return { refused: reasonOf(error) };
+      if (!(error instanceof KeysUnavailable)) return { refused: reasonOf(error) };
+      return { refused: error.message, retryAfterMs: error.retryAfterMs };
     }
   };
 }

@@ -25,12 +25,27 @@ const defaults: KeyTimes = { cooldownMs: 30_000, freshMs: 300_000, staleMs: 3_60
 
 type KeySet = ReturnType<typeof createLocalJWKSet>;
 
-/** The key that a token of this header must be signed with. @throws errors.JOSEError when there is none */
+/** The keys of a server could not be read yet: whether a token holds, nobody can say. */
+export class KeysUnavailable extends Error {
+  /** Milliseconds after which they will be asked for again. */
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number) {
+    super('the keys of the issuer cannot be read now');
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/**
+ * The key that a token of this header must be signed with.
+ * @throws errors.JOSEError when there is none, KeysUnavailable
+ */
 export type FindKey = (header: JWSHeaderParameters) => ReturnType<KeySet>;
 
 /**
  * The public keys of an authorization server, read when they are first needed. A key nobody knows has them read again,
- * but never more often than the cooldown allows. While the server cannot be reached the known keys go on.
+ * but never more often than the cooldown allows. While the server cannot be reached the known keys go on; without any
+ * nobody is judged.
  */
 export function createIssuerKeys(deps: {
   issuer: Issuer;
@@ -76,19 +91,21 @@ export function createIssuerKeys(deps: {
     if (age > times.staleMs) await refresh();
     else if (age > times.freshMs) void refresh();
     const before = known;
+    if (!before) {
+      throw new KeysUnavailable(Math.max(0, triedAt + times.cooldownMs - clock.elapsed()));
+    }
     try {
-      return await find(before?.keys, header);
+      return await find(before.keys, header);
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       await refresh();
-      if (known === before) throw error;
-      return find(known?.keys, header);
+      if (!known || known === before) throw error;
+      return find(known.keys, header);
     }
   };
 }
 
-async function find(keys: KeySet | undefined, header: JWSHeaderParameters): ReturnType<KeySet> {
-  if (!keys) throw new errors.JWKSNoMatchingKey();
+function find(keys: KeySet, header: JWSHeaderParameters): ReturnType<KeySet> {
   // Only the name of the key counts: what a token says of its key itself (jku, jwk, x5u, x5c) is not looked at.
   const { alg, kid } = header;
   return keys({ alg, ...(kid === undefined ? {} : { kid }) } as JWSHeaderParameters);
