@@ -162,6 +162,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       devices,
       clock,
       ids,
+      limits,
       dataDir: settings.dataDir,
       log,
     });

@@ -12,6 +12,7 @@ import type { KeyRing } from '../core/security/types.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import type { RemoteDatabase } from '../core/telemetry/remote.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
+import type { HubLimits } from './hub-limits.ts';
 import type { BrokerSettings, HubSettings, RemoteStoreSettings } from './settings.ts';
 
 /** Longest that one request to a database elsewhere may take. */
@@ -99,6 +100,7 @@ export async function openBroker(
     devices: DeviceRegistry;
     clock: Clock;
     ids: Ids;
+    limits: Pick<HubLimits, 'broker'>;
     dataDir: string;
     log: Log;
   },
@@ -124,6 +126,7 @@ export async function openBroker(
     ownerOf: (id) => devices.ownerOf(id),
     canSee: devices.canSee,
     sessions: { path: join(deps.dataDir, 'mqtt.db'), isCurrent: ({ id }) => keys.has(id) },
+    ...deps.limits.broker,
     log,
   });
 }

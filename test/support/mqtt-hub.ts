@@ -1,6 +1,9 @@
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import type { SessionsFile } from '../../nodes/adapters/mqtt/aedes-sessions.ts';
-import { createEmbeddedBroker } from '../../nodes/adapters/mqtt/embedded-broker.ts';
+import {
+  createEmbeddedBroker,
+  type EmbeddedBrokerOptions,
+} from '../../nodes/adapters/mqtt/embedded-broker.ts';
 import type { BrokerLimits } from '../../nodes/adapters/mqtt/limits.ts';
 import type { Clock } from '../../nodes/core/clock.ts';
 import type { Authenticate } from '../../nodes/core/security/authentication.ts';
@@ -36,6 +39,7 @@ export async function startTestBroker(
   limits: Partial<BrokerLimits> = {},
   sessions?: SessionsFile,
   clock: Clock = systemClock,
+  more: Pick<EmbeddedBrokerOptions, 'connections' | 'onSlowed'> = {},
 ): Promise<TestBroker> {
   const log: string[] = [];
   const write = (text: string): void => void log.push(text);
@@ -46,6 +50,7 @@ export async function startTestBroker(
     clock,
     ownerOf,
     limits,
+    ...more,
     ...(sessions && { sessions }),
     log: { info: write, warn: write, error: write },
   });

@@ -50,6 +50,8 @@ export function guardBroker(broker: Aedes, audience: Audience): void {
 /** What becomes of the bytes of a client. */
 export interface ClientIntake {
   inFlight: InFlight;
+  /** Whether a client keeps to its pace, as `Paces.mayRead`. */
+  keepsPace: (client: Client, resume: () => void) => 'yes' | 'no' | 'cut';
   /** Takes a publication that needs nothing of aedes; false leaves it to aedes. */
   takePlain: (client: Client, publish: PlainPublish) => boolean;
 }
@@ -59,7 +61,7 @@ export function guardClient(client: Client, limits: BrokerLimits, intake: Client
   const inner = internals(client);
   inner.subscriptions = Object.create(null) as Record<string, unknown>;
   guardDelivery(client);
-  boundReading(client, intake.inFlight);
+  boundReading(client, intake);
   const parser = inner._parser;
   const parse = parser.parse.bind(parser);
   const lane = createPublishLane(limits.maxPacketBytes);
@@ -82,8 +84,8 @@ export function guardClient(client: Client, limits: BrokerLimits, intake: Client
 /** A client that sends no more at a time does not flood: some four readings. */
 const calmBytes = 1_200;
 
-/** While too much of all clients is in flight, nothing more is read. */
-function boundReading(client: Client, inFlight: InFlight): void {
+/** While too much of all clients is in flight, or a client is too fast, nothing more is read. */
+function boundReading(client: Client, { inFlight, keepsPace }: ClientIntake): void {
   const { conn } = client;
   const read = conn.read.bind(conn);
   let waits = false;
@@ -92,9 +94,14 @@ function boundReading(client: Client, inFlight: InFlight): void {
     waits = false;
     internals(client)._nextBatch();
   };
+  const mayRead = (): boolean => {
+    const pace = keepsPace(client, resume);
+    if (pace === 'cut') cutForPace(client);
+    return pace === 'yes' && inFlight.mayRead(busy, resume);
+  };
   conn.read = (size?: number) => {
     // The stream itself asks for 0 bytes, to fill its own small buffer.
-    if (size !== 0 && (waits || !inFlight.mayRead(busy, resume))) {
+    if (size !== 0 && (waits || !mayRead())) {
       waits = true;
       return null;
     }
@@ -102,6 +109,14 @@ function boundReading(client: Client, inFlight: InFlight): void {
     if (bytes) busy = bytes.length > calmBytes;
     return bytes;
   };
+}
+
+const closeGraceMs = 500;
+
+/** Ends a connection that was slowed for long; MQTT 5 says why. */
+function cutForPace(client: Client): void {
+  client.disconnect({ reasonCode: reasonCodes.quotaExceeded }, () => undefined);
+  setTimeout(() => client.conn.destroy(), closeGraceMs).unref();
 }
 
 /** A client's connection for acknowledgements that aedes does not write. */

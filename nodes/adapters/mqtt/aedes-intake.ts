@@ -18,6 +18,7 @@ import type { Sessions } from './aedes-sessions.ts';
 import type { Audience } from './audience.ts';
 import type { InFlight } from './in-flight.ts';
 import { settleOnce } from './link-events.ts';
+import type { Pace, Paces } from './pace.ts';
 import type { PlainPublish } from './publish-lane.ts';
 
 /** A connection, or what stands for one that has ended. */
@@ -28,6 +29,8 @@ export interface Identity {
   principal: Principal;
   /** Its key was revoked: nothing more is taken from it, its will included. */
   revoked: boolean;
+  /** Absent for what stands for a connection that has ended. */
+  pace?: Pace;
 }
 
 export interface IntakeDeps extends Pick<Sessions, 'tookQos2' | 'keep' | 'mayRetain'> {
@@ -41,6 +44,7 @@ export interface IntakeDeps extends Pick<Sessions, 'tookQos2' | 'keep' | 'mayRet
   deliver: (message: InboundMessage) => void;
   isClosing: () => boolean;
   inFlight: InFlight;
+  paces: Pick<Paces, 'count'>;
   audience: Audience;
   redeliveryDelayMs: number;
 }
@@ -65,6 +69,7 @@ export interface Intake {
 
 export function createIntake(deps: IntakeDeps): Intake {
   const { identityOf, ownerOf, mayHear, tookQos2, refuse, isClosing, inFlight, audience } = deps;
+  const { paces } = deps;
   const acknowledgements = createAcknowledgements();
   const lanes = new WeakMap<Client, LaneState>();
   const asked = new WeakSet<Client>();
@@ -136,10 +141,20 @@ export function createIntake(deps: IntakeDeps): Intake {
       );
   };
 
+  const keepsPace = (client: Publisher, bytes: number): boolean => {
+    const pace = identityOf(client)?.pace;
+    return !pace || paces.count(pace, bytes);
+  };
+
   const takePublish: Intake['takePublish'] = (client, packet, done) => {
     const principal = publisher(client, packet);
     if (!principal) {
       refusePublish(client, packet, done);
+      return;
+    }
+    if (!keepsPace(client, packet.payload.length) && client.version === 5 && packet.qos > 0) {
+      refuse(client, 'publishes more than it may in a second');
+      refusePublish(client, packet, done, reasonCodes.quotaExceeded);
       return;
     }
     if (packet.retain && !deps.mayRetain(client, packet)) {
@@ -216,6 +231,12 @@ export function createIntake(deps: IntakeDeps): Intake {
       if (!actsFor(own, lane.deviceId, ownerOf)) return false;
       const { topic, parsed, connection } = lane;
       awaitOneMore(client);
+      const isInTime = !identity.pace || paces.count(identity.pace, payload.length);
+      if (!isInTime && client.version === 5 && packetId !== 0) {
+        refuse(client, 'publishes more than it may in a second');
+        acknowledgements.settle(connection, pubackPacket(packetId, reasonCodes.quotaExceeded));
+        return true;
+      }
       inFlight.add(payload.length);
       let settled = false;
       deps.deliver({

@@ -5,24 +5,29 @@ import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { RpcError } from '../../core/rpc/errors.ts';
 import { usernameOf, type Authenticate } from '../../core/security/authentication.ts';
+import type { ConnectionLimits } from '../../core/security/connection-limits.ts';
 import type { CanSee } from '../../core/security/scope-rules.ts';
 import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import { atExpiry } from '../../core/security/expiry.ts';
+import type { Principal } from '../../core/security/types.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
 import { channelOf, isReady } from './aedes-delivery.ts';
 import {
   guardBroker,
   guardClient,
+  type ClientIntake,
   reasonCodes,
   refuseWithReason,
   subscriptionCount,
 } from './aedes-guard.ts';
+import { brokerInternals } from './aedes-internals.ts';
 import { createAudience } from './audience.ts';
 import { createInFlight } from './in-flight.ts';
 import { createIntake, type Identity, type Publisher } from './aedes-intake.ts';
 import { openSessions, type SessionsFile } from './aedes-sessions.ts';
 import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
 import { createLinkEvents } from './link-events.ts';
+import { createPaces } from './pace.ts';
 import type { LeftWill } from './sessions/left-wills.ts';
 import { sessionMarker } from './sessions/persistence.ts';
 import { sessionSweepMs } from './sessions/restore-sessions.ts';
@@ -42,6 +47,10 @@ export interface EmbeddedBrokerOptions {
   /** Keeps sessions and retained messages over the end of the process; without it they end with it. */
   sessions?: SessionsFile;
   limits?: Partial<BrokerLimits>;
+  /** How many connections are borne; without it only `limits` bounds them. */
+  connections?: ConnectionLimits;
+  /** A principal publishes more than it may; told once a second. */
+  onSlowed?: (principalId: string) => void;
   log: Log;
 }
 
@@ -61,6 +70,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const live = new Map<Client, Identity>();
   const identities = new WeakMap<Publisher, Identity>();
   const cleanStarts = new WeakMap<Client, boolean>();
+  /** What to call when a client has proved who it is. */
+  const proved = new WeakMap<Client, () => void>();
   const wills = new WeakSet();
   const sockets = new Set<Socket>();
   let closing = false;
@@ -139,6 +150,14 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     bytes: limits.maxInFlightBytes,
     busyMessages: limits.maxBusyInFlightMessages,
   });
+  const paces = createPaces(
+    {
+      messages: limits.maxMessagesPerSecond,
+      bytes: limits.maxMessageBytesPerSecond,
+      patienceSeconds: limits.maxSlowedSeconds,
+    },
+    (principalId) => options.onSlowed?.(principalId),
+  );
   const intake = createIntake({
     identityOf: (client) => identities.get(client),
     mayPublish: (principal, topic) => mayPublish(principal, topic, ownerOf, canSee),
@@ -150,6 +169,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     refuse,
     isClosing: () => closing,
     inFlight,
+    paces,
     audience,
     redeliveryDelayMs: limits.redeliveryDelayMs,
     deliver(message) {
@@ -180,32 +200,50 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     if (client.id.length > 128 || /[\p{Cc}\ufffd]/u.test(client.id)) {
       throw connectError(2, 'a client id has at most 128 characters and no control characters');
     }
+    const address = (client.conn as Socket).remoteAddress ?? '';
+    await options.connections?.arrive(address);
     const principal =
       username === undefined || password === undefined
         ? undefined
         : await authenticate(
             { username, secret: password.toString() },
-            { transport: 'mqtt', address: (client.conn as Socket).remoteAddress ?? '' },
+            { transport: 'mqtt', address },
           );
     if (!principal || usernameOf(principal) !== username)
       throw connectError(4, 'unknown user name or wrong key');
+    const leave = await enter(client, principal, address);
     if (!(await sessions.claim(client, principal, cleanStarts.get(client) ?? true))) {
+      leave?.();
       throw connectError(2, 'this client id belongs to somebody else');
     }
     if (client.closed) {
+      leave?.();
       sessions.release(client);
       return;
     }
-    const identity: Identity = { principal, revoked: false };
+    const identity: Identity = { principal, revoked: false, pace: paces.enter(principal.id) };
     identities.set(client, identity);
     live.set(client, identity);
     const forgetExpiry = atExpiry(principal, clock, () => cutOff(client, identity));
     client.conn.once('close', () => {
       forgetExpiry();
+      leave?.();
+      paces.leave(principal.id);
       live.delete(client);
       // aedes says nothing of a connection that ends before it is made.
       sessions.release(client);
     });
+  }
+
+  function enter(
+    client: Client,
+    principal: Principal,
+    address: string,
+  ): Promise<() => void> | undefined {
+    const other = brokerInternals(broker).clients[client.id];
+    const takesOver = other !== undefined && identities.get(other)?.principal.id === principal.id;
+    proved.get(client)?.();
+    return options.connections?.enter({ principal, address, clientId: client.id, takesOver });
   }
 
   /** Ends a connection whose client may say and hear nothing more. */
@@ -228,11 +266,29 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   }
 
   const socketOptions = { noDelay: true, keepAlive: true, highWaterMark: limits.maxUnreadBytes };
-  const clientIntake = { inFlight, takePlain: intake.takePlain };
+  const clientIntake: ClientIntake = {
+    inFlight,
+    takePlain: intake.takePlain,
+    keepsPace(client, resume) {
+      const pace = identities.get(client)?.pace;
+      return pace ? paces.mayRead(pace, resume) : 'yes';
+    },
+  };
   const server = createServer(socketOptions, (socket) => {
+    const prove = options.connections?.opened(socket.remoteAddress ?? '');
+    if (options.connections && !prove) {
+      counts.refused++;
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    guardClient(broker.handle(socket), limits, clientIntake);
+    socket.once('close', () => {
+      prove?.();
+      sockets.delete(socket);
+    });
+    const client = broker.handle(socket);
+    if (prove) proved.set(client, prove);
+    guardClient(client, limits, clientIntake);
   });
   server.maxConnections = limits.maxConnections;
   server.on('drop', () => {
@@ -253,6 +309,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const events = createLinkEvents({ connected: true, detail: `listening on ${url}` }, log);
   const sweep = setInterval(() => sessions.sweep(), sessionSweepMs);
   sweep.unref();
+  const seconds = setInterval(() => paces.tick(), 1000);
+  seconds.unref();
   sessions.start(publishLeftWill);
 
   return {
@@ -301,6 +359,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       if (closing) return;
       closing = true;
       clearInterval(sweep);
+      clearInterval(seconds);
       events.setState({ connected: false, detail: 'closed' });
       events.close();
       const closed = new Promise((resolve) => server.close(resolve));

@@ -45,6 +45,11 @@ export interface BrokerLimits {
   /** How many bytes of a connection may wait unread in the process. */
   maxUnreadBytes: number;
   maxTopicLevels: number;
+  /** What one principal may publish in a second, over all its connections; beyond it they are not read until the next. */
+  maxMessagesPerSecond: number;
+  maxMessageBytesPerSecond: number;
+  /** How many seconds in a row that may go on before a connection is cut. */
+  maxSlowedSeconds: number;
 }
 
 export const defaultBrokerLimits: Readonly<BrokerLimits> = {
@@ -73,4 +78,7 @@ export const defaultBrokerLimits: Readonly<BrokerLimits> = {
   redeliveryDelayMs: 5_000,
   maxUnreadBytes: 16 * 1024,
   maxTopicLevels: 20,
+  maxMessagesPerSecond: 20_000,
+  maxMessageBytesPerSecond: 32 * 1024 * 1024,
+  maxSlowedSeconds: 60,
 };
