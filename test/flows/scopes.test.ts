@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { connectAsync } from 'mqtt';
 import type { Scope } from '../../nodes/core/security/types.ts';
@@ -15,6 +17,7 @@ import {
 import { startHub, type RunningHub } from '../support/hub-process.ts';
 import { issueKeys, type IssuedKey } from '../support/issue-keys.ts';
 
+const root = join(import.meta.dirname, '..', '..');
 const rooms = ['kitchen', 'office', 'hall'];
 const types = ['mcu', 'meter'];
 const timeRange = { start: '2026-01-01T00:00:00Z', end: '2036-01-01T00:00:00Z' };
@@ -165,7 +168,10 @@ describe('scopes with the running hub', function () {
   const readings = (asked: readonly string[]): [method: string, params: object][] => [
     ['rpc.methods', {}],
     ['hub.info', {}],
+    ['hub.health', {}],
     ['schema.list', {}],
+    ['schema.get', { name: 'mcu' }],
+    ['comfort.assess', { temperature: 21, humidity: 50 }],
     ['device.list', {}],
     ['device.list', { limit: 1 }],
     ['device.list', { search: 'device', limit: 2 }],
@@ -212,6 +218,24 @@ describe('scopes with the running hub', function () {
     });
     return next.length === 0 ? answers : [...answers, ...(await answersTo(key, next))];
   };
+
+  it('the reading calls of this test are all there are', () => {
+    const flow = JSON.parse(readFileSync(join(root, 'flows', 'hub.json'), 'utf8')) as {
+      type: string;
+      method: string;
+      readOnly: boolean;
+    }[];
+    const asked = new Set(readings(['an id']).map(([method]) => method));
+    const overSocket = ['subscribe', 'unsubscribe'];
+    assert.deepEqual(
+      flow
+        .filter(({ type, readOnly }) => type === 'llm-iot-rpc-in' && readOnly)
+        .map(({ method }) => method)
+        .filter((method) => !asked.has(method) && !overSocket.includes(method)),
+      [],
+      'add a call of the new method to `readings`, which must not show a device outside of a scope',
+    );
+  });
 
   it('no answer to any reading call contains an id of a device outside, over random scopes', async () => {
     for (const { scope, key } of random) {

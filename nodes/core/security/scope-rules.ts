@@ -63,7 +63,8 @@ export function admits(patterns: readonly string[] | undefined, name: string): b
 
 /**
  * Why a scope does not admit its holder to a method, if it does not. Nobody with a scope may manage keys, because a key
- * could be made that has none; a scope of some devices does not go with what is about the whole hub.
+ * could be made that has none; a scope of some devices does not go with what is about the whole hub, such as its record
+ * of who did what.
  */
 export function objectionTo(
   { name, roles, params }: Pick<MethodDeclaration, 'name' | 'roles' | 'params'>,
@@ -72,7 +73,8 @@ export function objectionTo(
   if (!scope) return undefined;
   if (name.startsWith('key.')) return 'a key with a scope may not manage keys';
   if (!admits(scope.methods, name)) return `the scope of this key does not take in ${name}`;
-  if (narrowsDevices(scope) && isForAdmins(roles) && targetsOf(params).length === 0)
+  const whole = name.startsWith('audit.') || (isForAdmins(roles) && targetsOf(params).length === 0);
+  if (narrowsDevices(scope) && whole)
     return `${name} is about the whole hub, and this key is for some devices only`;
   return undefined;
 }

@@ -55,6 +55,7 @@ describe('the methods of a scope', () => {
   it('leave out what is about the whole hub where the scope is for some devices', () => {
     const some = who({ labels: { room: 'kitchen' } });
     assert.ok(!mayCall(method('hub.backup', { roles: [] }), some));
+    assert.ok(!mayCall(method('audit.query', { roles: [], params: ofDevice }), some));
     assert.ok(mayCall(method('device.remove', { roles: [], params: ofDevice }), some));
     assert.ok(mayCall(method('schema.list', { roles: ['llm_read'] }), some));
     assert.ok(mayCall(method('hub.backup', { roles: [] }), who({ methods: ['hub.*'] })));
@@ -129,10 +130,10 @@ describe('the devices of a scope', () => {
       requireSeen: () => undefined,
       rate: createCallRate({ clock: createFakeClock() }),
     });
-    const query = method('audit.query', { roles: [], params: ofDevice });
+    const reset = method('own.reset', { roles: [], params: ofDevice });
     const some = who({ device_ids: ['d1'] });
-    assert.throws(() => authorize(query, {}, some), rpcError(-32005, /give device_id/));
-    authorize(query, { device_id: 'd1' }, some);
+    assert.throws(() => authorize(reset, {}, some), rpcError(-32005, /give device_id/));
+    authorize(reset, { device_id: 'd1' }, some);
   });
 });
 
