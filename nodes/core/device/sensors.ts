@@ -53,6 +53,7 @@ export function createDiscovery(
       measurements: keepLearned(checked.measurements, before?.measurements ?? []),
       assigned_at: before?.assigned_at ?? new Date(clock.now()).toISOString(),
       ...(before?.applied_config && { applied_config: before.applied_config }),
+      ...(before?.sensitive && { sensitive: before.sensitive }),
     };
     await store.putSensor(sensor);
     events.emit('sensor_discovered', { device: store.device(mcu.device_id) ?? mcu, sensor });

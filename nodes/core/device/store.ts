@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { comparePageKeys, indexAfter, type PageKey } from '../paging.ts';
 import type { RecordStore } from '../records.ts';
 import { createSerially, type Serially } from '../serial.ts';
+import { keepSensitive } from './sensitive.ts';
 import type { DeviceRecord, SensorRecord, Target } from './types.ts';
 
 /**
@@ -106,11 +107,14 @@ export function createDeviceStore(deps: { records: RecordStore; clock: Clock }):
   const lastSeen = (id: string): number =>
     seen.get(id) ?? Date.parse(devices.get(id)?.last_seen ?? '1970-01-01T00:00:00Z');
 
-  const put = async (device: DeviceRecord): Promise<void> => {
+  const write = async (changed: DeviceRecord): Promise<DeviceRecord> => {
+    const device = keepSensitive(devices.get(changed.device_id), changed);
     await records.put('device', device.device_id, device);
     show(device, true);
+    return device;
   };
-  const putSensor = async (sensor: SensorRecord): Promise<void> => {
+  const putSensor = async (changed: SensorRecord): Promise<void> => {
+    const sensor = keepSensitive(sensors.get(changed.sensor_id), changed);
     await records.put('sensor', sensor.sensor_id, sensor);
     showSensor(sensor);
   };
@@ -144,7 +148,9 @@ export function createDeviceStore(deps: { records: RecordStore; clock: Clock }):
       sensors: sensors.size,
       methods: methods.size,
     }),
-    put,
+    put: async (device) => {
+      await write(device);
+    },
     putSensor,
     change: (id, change) =>
       serially(id, async () => {
@@ -153,8 +159,7 @@ export function createDeviceStore(deps: { records: RecordStore; clock: Clock }):
         const next = change(current);
         if (next === current) return current;
         const stamped = { ...next, last_seen: new Date(lastSeen(id)).toISOString() };
-        await put(stamped);
-        return stamped;
+        return write(stamped);
       }),
     changeSensor: async (id, change) => {
       const owner = sensors.get(id)?.mcu_id;

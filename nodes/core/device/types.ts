@@ -49,6 +49,8 @@ export interface DeviceRecord {
   commands_declared: boolean;
   /** Last configuration a command reported as applied. */
   applied_config?: Record<string, unknown>;
+  /** Names that it marked with `x-sensitive` before and does not now: secret all the same. */
+  sensitive?: string[];
   status: DeviceStatus;
   /** What the device last said of its own working, e.g. `{ power_state: 'on' }`. */
   operational_status?: Record<string, unknown>;
@@ -77,6 +79,8 @@ export interface SensorRecord {
   commands_declared: boolean;
   /** Last configuration a command to this sensor reported as applied. */
   applied_config?: Record<string, unknown>;
+  /** As of a device. */
+  sensitive?: string[];
   assigned_at: string;
 }
 

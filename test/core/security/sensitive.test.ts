@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createAesSecretBox } from '../../../nodes/adapters/secrets/aes-secret-box.ts';
+import { keepSensitive, sensitiveNamesOf } from '../../../nodes/core/device/sensitive.ts';
 import { sealSensitive } from '../../../nodes/core/security/sealed-records.ts';
 import { isSealed } from '../../../nodes/core/security/sealed.ts';
 import { masked, sensitiveNames } from '../../../nodes/core/security/sensitive.ts';
@@ -36,6 +37,17 @@ describe('names that a schema marks with x-sensitive', () => {
       ['password', 'pin'],
     );
     assert.deepEqual([...sensitiveNames({ properties: { a: { 'x-sensitive': 'no' } } })], []);
+  });
+
+  it('stay secret when a later schema marks them no more', () => {
+    const before = { static_schema: {}, commands: device.commands };
+    const next = keepSensitive<Parameters<typeof sensitiveNamesOf>[0]>(before, {
+      static_schema: {},
+      commands: [],
+    });
+    assert.deepEqual(next.sensitive, ['pin']);
+    const later = keepSensitive(next, { ...next, commands: [] });
+    assert.deepEqual([...sensitiveNamesOf(later)], ['pin']);
   });
 
   it('are masked as a whole wherever they stand, but not their own schemas', () => {
