@@ -1,12 +1,12 @@
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Replaces a file as a whole: after a crash it is the old one or the new one. Readable by its owner alone. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+/** Replaces a file as a whole: after a crash it is the old one or the new one. Readable by its owner alone, unless told. */
+export async function replaceFile(path: string, text: string, mode = 0o600): Promise<void> {
   const next = `${path}.next`;
-  const file = await open(next, 'w', 0o600);
+  const file = await open(next, 'w', mode);
   try {
-    await file.chmod(0o600);
+    await file.chmod(mode);
     await file.writeFile(text);
     await file.sync();
   } finally {

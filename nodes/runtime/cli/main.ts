@@ -1,9 +1,10 @@
 import { aclCommands } from './acl.ts';
 import type { Command } from './command.ts';
 import { secretCommands } from './secrets.ts';
+import { tlsCommands } from './tls.ts';
 
 /** Every command there is, in the order of the usage message. */
-const commands: readonly Command[] = [...aclCommands, ...secretCommands];
+const commands: readonly Command[] = [...aclCommands, ...secretCommands, ...tlsCommands];
 
 /** Runs `npm run hub -- <words>`. @returns the exit code: 0 done, 1 failed, 2 not understood */
 export async function runHubCommand(
