@@ -1,9 +1,5 @@
 import type { NodeAPI } from 'node-red';
-import type { Principal } from './core/security/types.ts';
-import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
-
-/** A message that is no call comes from the flow itself, which may see everything. */
-const wholeFlow: Principal = { id: 'flow', role: 'llm_admin' };
+import { registerOperation, wholeFlow, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface HubInfoDef extends HubNodeDef {
   what: 'info' | 'health' | 'methods' | 'backup';

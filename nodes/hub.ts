@@ -28,6 +28,8 @@ interface HubDef extends NodeDef, OAuthFields, LimitFields {
   settleTimeout: string | number;
   unknownTypes: 'learn' | 'refuse';
   maxDevices: string | number;
+  /** Flows from before keys could expire have none. */
+  deviceKeyDays?: string | number;
 }
 
 interface HubCredentials {
@@ -152,6 +154,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     settleTimeoutMs: (Number(def.settleTimeout) || 10) * 1000,
     unknownTypes: def.unknownTypes,
     maxDevices: Number(def.maxDevices) || 100_000,
+    deviceKeyDays: Number(def.deviceKeyDays) || 0,
     adminKey: process.env['LLM_IOT_ADMIN_KEY'] || credentials.adminKey || undefined,
     registrationKey:
       process.env['LLM_IOT_REGISTRATION_KEY'] || credentials.registrationKey || undefined,

@@ -8,6 +8,7 @@ export const recordKinds = [
   'command',
   'key_check',
   'behaviour',
+  'lockdown',
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 

@@ -4,6 +4,7 @@ import {
   type Authenticate,
   type AuthenticationWay,
 } from '../core/security/authentication.ts';
+import type { Lockdown } from '../core/security/lockdown.ts';
 import type { KeyRing } from '../core/security/types.ts';
 
 /** Who may come in, by all means there are. A device that proves who it is has been seen. */
@@ -11,11 +12,12 @@ export function createHubAuthentication(deps: {
   keys: KeyRing;
   /** Takes access tokens; asked for what is no key. */
   tokens: AuthenticationWay;
+  lockdown: Lockdown;
   presence: Pick<DeviceService, 'seen'>;
   /** Holds up those who try keys. */
   guard: (authenticate: Authenticate) => Authenticate;
 }): Authenticate {
-  const { keys, tokens, presence, guard } = deps;
+  const { keys, tokens, lockdown, presence, guard } = deps;
   const authenticate = guard(
     createAuthentication([
       ({ secret }) => (secret === undefined ? undefined : keys.authenticate(secret)),
@@ -24,6 +26,8 @@ export function createHubAuthentication(deps: {
   );
   return async (credentials, caller) => {
     const principal = await authenticate(credentials, caller);
+    // Over HTTP and WebSocket each call is told why it is refused.
+    if (principal && caller.transport === 'mqtt' && lockdown.shutsOut(principal)) return undefined;
     if (principal?.device_id !== undefined) presence.seen(principal.device_id);
     return principal;
   };

@@ -1,12 +1,18 @@
 import type { Clock } from '../core/clock.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
+import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
 import { createCallRate } from '../core/security/call-rate.ts';
+import type { Lockdown } from '../core/security/lockdown.ts';
 import { createAuthorizer, type Authorize } from '../core/security/permissions.ts';
 
 /** Who may call what, over the devices as they are at each call. */
-export function createHubAuthorization(deps: { devices: DeviceRegistry; clock: Clock }): Authorize {
-  const { devices, clock } = deps;
-  return createAuthorizer({
+export function createHubAuthorization(deps: {
+  devices: DeviceRegistry;
+  lockdown: Lockdown;
+  clock: Clock;
+}): Authorize {
+  const { devices, lockdown, clock } = deps;
+  const authorize = createAuthorizer({
     ownerOf: (id) => devices.ownerOf(id),
     requireSeen(principal, id, field) {
       // What is not there says so itself.
@@ -14,4 +20,11 @@ export function createHubAuthorization(deps: { devices: DeviceRegistry; clock: C
     },
     rate: createCallRate({ clock }),
   });
+  return (declaration, params, principal) => {
+    if (lockdown.shutsOut(principal))
+      throw new RpcError(ErrorCode.Unauthorized, 'an administrator has shut out all LLMs', {
+        lockdown: lockdown.state(),
+      });
+    authorize(declaration, params, principal);
+  };
 }

@@ -25,6 +25,7 @@ import { sensorTemplates } from '../core/schema/templates/index.ts';
 import { createAuditTrail, type AuditTrail } from '../core/security/audit.ts';
 import { maySeeMetrics } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
+import { createLockdown } from '../core/security/lockdown.ts';
 import { sealSensitive } from '../core/security/sealed-records.ts';
 import type { SecretBox } from '../core/security/ports.ts';
 import { createStreams } from '../core/stream/streams.ts';
@@ -38,6 +39,7 @@ import { deviceIdOf } from '../core/topic/topics.ts';
 import { serveDeviceMethods } from './device-methods.ts';
 import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
+import { createHubAccess, type HubAccess } from './hub-access.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
 import { createHubAuthentication } from './hub-authentication.ts';
 import { createHubAuthorization } from './hub-authorization.ts';
@@ -59,7 +61,7 @@ import type { HubSettings } from './settings.ts';
 import { systemClock, systemIds } from './system.ts';
 
 /** A running hub: what the config node owns, and all other nodes reach through it. */
-export interface Hub extends HubAlerts, HubBackup, HubInfo, HubStreams, HubTelemetry {
+export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStreams, HubTelemetry {
   clock: Clock;
   events: Emitter<HubEvents>;
   devices: DeviceRegistry;
@@ -101,6 +103,7 @@ export interface Hub extends HubAlerts, HubBackup, HubInfo, HubStreams, HubTelem
   close(): Promise<void>;
 }
 
+const dayMs = 86_400_000;
 const lastWordsMs = 100;
 /** How long calls wait for the nodes of a deploy. */
 const gatePatienceMs = 5_000;
@@ -141,8 +144,16 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     });
 
     const events = createEmitter<HubEvents>();
-    const keys = createKeyRing({ records, ids, clock });
+    const keys = createKeyRing({
+      records,
+      ids,
+      clock,
+      deviceKeyMs: settings.deviceKeyDays * dayMs,
+    });
     await keys.load();
+    opened.push(() => keys.close());
+    const lockdown = createLockdown({ records, clock });
+    await lockdown.load();
     const newKeys = await ensureHubKeys(keys, ids, settings);
     const schemas = createSchemaRegistry({ records, clock, templates: sensorTemplates });
     await schemas.load();
@@ -155,7 +166,13 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const oauth = createHubOAuth({ settings, hasDevice, audit, ids, clock, log });
     const limits = createHubLimits({ settings: settings.limits, clock, audit });
     const { addressOf, guard } = limits;
-    const authenticate = createHubAuthentication({ keys, tokens: oauth.way, presence, guard });
+    const authenticate = createHubAuthentication({
+      keys,
+      tokens: oauth.way,
+      lockdown,
+      presence,
+      guard,
+    });
     const mqtt = await openBroker(settings.broker, {
       authenticate,
       keys,
@@ -201,7 +218,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           methods,
           clock,
           ids,
-          authorize: createHubAuthorization({ devices, clock }),
+          authorize: createHubAuthorization({ devices, lockdown, clock }),
           mayTake: limits.mayTake,
           log,
         }),
@@ -274,6 +291,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       checkReadings: createReadingCheck({ registry: devices, clock, settings }),
       ...createHubBackup({ records, store, clock, dataDir: settings.dataDir }),
       ...createHubAlerts({ alerts, mqtt, streams, clock, canSee: devices.canSee }),
+      ...createHubAccess({ keys, lockdown, devices, mqtt, rpcSocket, audit, clock }),
       ...createHubStreams({ streams, clock, devices }),
       ...createHubTelemetry({ store, devices, deliveries, clock }),
       ...createHubInfo({
@@ -321,7 +339,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         families: async () => [...(await hubMetrics()), ...processFigures.families()],
         authenticate,
         metadataUrl: oauth.metadataUrl(settings.metricsPath),
-        maySee: maySeeMetrics,
+        maySee: (principal) => maySeeMetrics(principal) && !lockdown.shutsOut(principal),
         addressOf,
       }),
       rpcSocket,

@@ -1,7 +1,11 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { RpcError, toErrorObject } from '../core/rpc/errors.ts';
+import type { Principal } from '../core/security/types.ts';
 import type { Hub } from './hub.ts';
 import type { HubMessage } from './message.ts';
+
+/** A message that is no call comes from the flow itself, which may do everything. */
+export const wholeFlow: Principal = { id: 'flow', role: 'llm_admin' };
 
 /** How a hub config node stands; nodes show it as their own status. */
 export type HubState =

@@ -55,6 +55,8 @@ export interface HubSettings {
   settleTimeoutMs: number;
   unknownTypes: 'learn' | 'refuse';
   maxDevices: number;
+  /** How long the keys of devices live; 0 is for ever. */
+  deviceKeyDays: number;
   adminKey: string | undefined;
   registrationKey: string | undefined;
   /** Where the key is that seals secrets at rest; empty for the file in the data directory. */

@@ -27,7 +27,13 @@ describe('a hub and the MQTT sessions of its devices', () => {
         telemetryInterval: 60,
       },
       ...{ commandTimeoutMs: 1_000, settleTimeoutMs: 1_000, unknownTypes: 'learn' },
-      ...{ maxDevices: 10, adminKey: undefined, registrationKey: undefined, secretKey: {} },
+      ...{
+        deviceKeyDays: 0,
+        maxDevices: 10,
+        adminKey: undefined,
+        registrationKey: undefined,
+        secretKey: {},
+      },
       broker: { kind: 'embedded', host: '127.0.0.1', port: 0 },
       store: { kind: 'sqlite', file: '', retention: { by_type: {} } },
     };

@@ -47,7 +47,7 @@ describe('a hub that takes access tokens of an OAuth server', () => {
     const settings: HubSettings = {
       ...{ dataDir, ...paths, heartbeatInterval: 60, telemetryInterval: 60 },
       ...{ commandTimeoutMs: 1_000, settleTimeoutMs: 1_000, unknownTypes: 'learn' },
-      ...{ maxDevices: 10, adminKey, registrationKey: undefined, secretKey: {} },
+      ...{ deviceKeyDays: 0, maxDevices: 10, adminKey, registrationKey: undefined, secretKey: {} },
       oauth: oauthSettingsFrom(
         { oauthIssuers: oauth.issuer, ...fields },
         {},

@@ -4,7 +4,7 @@ import { Aedes, type AuthenticateError, type Client, type PublishPacket } from '
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { RpcError } from '../../core/rpc/errors.ts';
-import { usernameOf, type Authenticate } from '../../core/security/authentication.ts';
+import { matcherOf, usernameOf, type Authenticate } from '../../core/security/authentication.ts';
 import type { ConnectionLimits } from '../../core/security/connection-limits.ts';
 import type { CanSee } from '../../core/security/scope-rules.ts';
 import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
@@ -345,14 +345,13 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       });
     },
     pause: () => inFlight.pause(),
-    disconnect(principalId) {
+    disconnect(who) {
+      const isMeant = matcherOf(who);
       for (const [client, identity] of live) {
-        const { id, device_id: deviceId } = identity.principal;
-        if (id === principalId || deviceId === principalId) cutOff(client, identity);
+        if (isMeant(identity.principal)) cutOff(client, identity);
       }
-      sessions
-        .endAll(principalId)
-        .catch((error: unknown) => log.error(`MQTT sessions: ${String(error)}`));
+      if (typeof who !== 'string') return;
+      sessions.endAll(who).catch((error: unknown) => log.error(`MQTT sessions: ${String(error)}`));
     },
     stats: () => ({ clients: live.size, ...counts, dropped: sessions.dropped() }),
     async close() {

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Ids } from '../../core/ids.ts';
 import type { RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
-import type { Authenticate } from '../../core/security/authentication.ts';
+import { matcherOf, type Authenticate, type Meant } from '../../core/security/authentication.ts';
 import { atExpiry } from '../../core/security/expiry.ts';
 import { retryAfterOf } from '../../core/security/refusals.ts';
 import type { Principal } from '../../core/security/types.ts';
@@ -51,8 +51,8 @@ const expiredCode = 1008;
 export interface RpcSocket {
   /** Takes an upgrade request if its path is ours; false leaves it, untouched, to somebody else. */
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
-  /** Closes every socket of this principal, by its id or that of its device (revoked, or the device removed). */
-  disconnect(principalId: string): void;
+  /** Closes every socket of whom is meant (a key was revoked, a device removed, LLMs are shut out). */
+  disconnect(who: Meant): void;
   /** How many sockets are open. */
   size(): number;
   /** Cuts every connection; resolves when all are closed. Upgrades from then on are answered 503. */
@@ -145,10 +145,10 @@ export function createRpcSocket(deps: {
       upgrade(req, socket, head).catch(() => socket.destroy());
       return true;
     },
-    disconnect(principalId) {
+    disconnect(who) {
+      const isMeant = matcherOf(who);
       for (const connection of [...connections.values()]) {
-        const { id, device_id: deviceId } = connection.principal;
-        if (id === principalId || deviceId === principalId) connection.terminate();
+        if (isMeant(connection.principal)) connection.terminate();
       }
     },
     size: () => connections.size,

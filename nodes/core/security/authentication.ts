@@ -56,6 +56,14 @@ export function createAuthentication(ways: readonly AuthenticationWay[]): Authen
   };
 }
 
+/** Principals: one by its id or that of its device, or those of which it is true. */
+export type Meant = string | ((principal: Principal) => boolean);
+
+export function matcherOf(who: Meant): (principal: Principal) => boolean {
+  if (typeof who !== 'string') return who;
+  return ({ id, device_id: deviceId }) => id === who || deviceId === who;
+}
+
 /**
  * The user name an MQTT client shows beside its key, token or certificate. Whoever has a token does not know the id the
  * hub gives its holder.

@@ -1,3 +1,4 @@
+import type { Meant } from '../security/authentication.ts';
 import type { Principal } from '../security/types.ts';
 import type { Topic } from './types.ts';
 
@@ -43,8 +44,11 @@ export interface MqttLink {
   onState(listener: (state: { connected: boolean; detail: string }) => void): () => void;
   /** Takes nothing more from clients, for good; what has come in can still be settled. */
   pause(): void;
-  /** Closes every connection of this principal, by its id or that of its device (a revoked key, a removed device). */
-  disconnect(principalId: string): void;
+  /**
+   * Closes every connection of a principal, by its id or that of its device (a revoked key, a removed device), and ends
+   * its sessions; or closes those of certain principals, whose sessions are kept.
+   */
+  disconnect(who: Meant): void;
   /** Where clients connect, for people to read; e.g. `mqtt://127.0.0.1:1883`. */
   readonly url: string;
   stats(): {
