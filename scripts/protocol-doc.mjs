@@ -13,13 +13,11 @@ const row = ({ method, params, roles, readOnly, destructive, open, description }
   const changes = destructive ? '**destructive**' : readOnly ? 'no' : 'yes';
   return `| \`${method}\` | ${fields.join(', ') || '–'} | ${who} | ${changes} | ${description} |`;
 };
-const tabOrder = new Map(
-  flow.filter(({ type }) => type === 'tab').map(({ id }, index) => [id, index]),
-);
+const { id: ownTab } = flow.find(({ label }) => label === 'Your own');
 const rows = flow
   .filter(
     ({ type, deviceMethods, z }) =>
-      type === 'llm-iot-rpc-in' && !deviceMethods && tabOrder.get(z) < 7,
+      type === 'llm-iot-rpc-in' && !deviceMethods && z !== ownTab,
   )
   .sort((a, b) => a.method.localeCompare(b.method, 'en'))
   .map(row);

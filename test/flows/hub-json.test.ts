@@ -33,6 +33,7 @@ describe('flows/hub.json', () => {
         'Questions',
         'Presence and alerts',
         'Live',
+        'Access',
         'Your own',
       ],
     );

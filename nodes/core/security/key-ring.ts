@@ -88,13 +88,14 @@ export function createKeyRing(deps: {
     if (known) forget(known);
     return remember(record);
   };
-  const keepUse = (id: string): Promise<void> =>
-    serially(id, async () => {
+  const keepUse = (used: Entry): Promise<void> => {
+    used.usedKept = used.usedAt;
+    const { id } = used.record;
+    return serially(id, async () => {
       const entry = byId.get(id);
-      if (!entry) return;
-      entry.usedKept = entry.usedAt;
-      await records.put('key', id, { ...entry.record, last_used_at: iso(entry.usedAt) });
+      if (entry) await records.put('key', id, { ...entry.record, last_used_at: iso(entry.usedAt) });
     });
+  };
   /** What the keys of devices live, where that is limited. */
   const expiryOf = (holder: KeyHolder, now: number): { expires_at?: string } =>
     holder.role === 'device' && !holder.registration && deviceKeyMs > 0
@@ -157,7 +158,7 @@ export function createKeyRing(deps: {
       if (now - entry.usedAt >= usedStepMs) {
         entry.usedAt = now;
         // Not worth an error to whoever comes in; it is tried again with the next hour.
-        if (now - entry.usedKept >= usedKeptMs) keepUse(entry.record.id).catch(() => undefined);
+        if (now - entry.usedKept >= usedKeptMs) keepUse(entry).catch(() => undefined);
       }
       return { ...entry.principal };
     },
@@ -259,7 +260,7 @@ export function createKeyRing(deps: {
     async close() {
       cancelDeadline?.();
       const used = [...byId.values()].filter(({ usedAt, usedKept }) => usedAt > usedKept);
-      await Promise.all(used.map(({ record }) => keepUse(record.id)));
+      await Promise.all(used.map(keepUse));
     },
   };
 }

@@ -114,4 +114,113 @@ describe('the key ring', () => {
     await assert.rejects(ring.issue({ role: 'llm_admin' }), /disk full/);
     assert.equal(ring.authenticate(made[0]!), undefined);
   });
+
+  describe('over time', () => {
+    const hour = 3_600_000;
+    const createTimed = async (deviceKeyMs = 0) => {
+      const clock = createFakeClock();
+      const records = createMemoryRecords();
+      const open = async () => {
+        const ring = createKeyRing({ records, ids: createFakeIds(), clock, deviceKeyMs });
+        await ring.load();
+        return ring;
+      };
+      const ring = await open();
+      const ends: string[] = [];
+      ring.onEnd((id, why) => ends.push(`${id} ${why}`));
+      return { clock, records, open, ring, ends };
+    };
+
+    it('lets a rotated key in until its overlap ends, and says so once', async () => {
+      const { clock, open, ring, ends } = await createTimed();
+      const { key: first, record } = await ring.issue({ role: 'llm_read' });
+      const { key: second } = await ring.rotate(record.id, hour);
+      const { key: third } = await ring.rotate(record.id, hour);
+      assert.equal(ring.authenticate(first), undefined, 'only the one before');
+      for (const one of [ring, await open()])
+        for (const key of [second, third]) assert.equal(one.authenticate(key)?.id, record.id);
+      assert.deepEqual(ends, []);
+      clock.advance(hour);
+      for (const one of [ring, await open()]) {
+        assert.equal(one.authenticate(second), undefined);
+        assert.equal(one.authenticate(third)?.id, record.id);
+      }
+      clock.advance(48 * hour);
+      assert.deepEqual(ends, [`${record.id} rotated`]);
+    });
+
+    it('ends keys when they expire, each at its time, however far away', async () => {
+      const { clock, open, ring, ends } = await createTimed(40 * 24 * hour);
+      const at = (ms: number) => new Date(clock.now() + ms).toISOString();
+      const soon = await ring.issue({ role: 'llm_read', expires_at: at(2 * hour) });
+      const sooner = await ring.issue({ role: 'llm_read', expires_at: at(hour) });
+      const device = await ring.issue({ role: 'device', device_id: 'd1' });
+      const registration = await ring.issue({ role: 'device', registration: true });
+      clock.advance(hour);
+      assert.deepEqual(ends, [`${sooner.record.id} expired`]);
+      assert.equal(ring.authenticate(sooner.key), undefined);
+      clock.advance(hour);
+      clock.advance(40 * 24 * hour);
+      assert.deepEqual(
+        ends.slice(1),
+        [soon, device].map(({ record }) => `${record.id} expired`),
+      );
+      for (const one of [ring, await open()]) {
+        assert.equal(one.authenticate(device.key), undefined);
+        assert.ok(one.authenticate(registration.key));
+      }
+      const { key } = await ring.rotate(device.record.id, 0);
+      assert.equal(ring.authenticate(key)?.device_id, 'd1', 'its time begins anew');
+    });
+
+    it('knows when a key was used, and writes that once an hour and at the end', async () => {
+      const { clock, records, open, ring } = await createTimed();
+      const { key, record } = await ring.issue({ role: 'llm_read' });
+      let writes = 0;
+      const put = records.put.bind(records);
+      records.put = (...args) => {
+        writes += 1;
+        return put(...args);
+      };
+      for (let i = 0; i < 90; i++) {
+        ring.authenticate(key);
+        clock.advance(60_000);
+      }
+      await new Promise(setImmediate);
+      assert.equal(writes, 2);
+      ring.authenticate(key);
+      const used = new Date(clock.now()).toISOString();
+      assert.equal(ring.get(record.id).last_used_at, used);
+      await ring.close();
+      assert.equal((await open()).get(record.id).last_used_at, used);
+    });
+
+    it('keeps one key valid whatever is done to it at the same time', async () => {
+      const { open, ring } = await createTimed();
+      const { key: first, record } = await ring.issue({ role: 'llm_read' });
+      const rotated = await Promise.all([
+        ring.rotate(record.id, 0),
+        ring.rotate(record.id, 0),
+        ring.setDisabled(record.id, true),
+        ring.setDisabled(record.id, false),
+        ring.rotate(record.id, 0),
+      ]);
+      const keys = rotated.flatMap((one) => ('key' in one ? [one.key] : []));
+      for (const one of [ring, await open()]) {
+        const valid = [first, ...keys].filter((key) => one.authenticate(key));
+        assert.deepEqual(valid, keys.slice(-1));
+      }
+    });
+
+    it('forgets a revoked key at once, and does not bring it back when its use is written', async () => {
+      const { open, ring, ends } = await createTimed();
+      const { key, record } = await ring.issue({ role: 'llm_read' });
+      ring.authenticate(key);
+      await ring.revoke(record.id);
+      assert.equal(ring.authenticate(key), undefined);
+      await ring.close();
+      assert.equal((await open()).has(record.id), false);
+      assert.deepEqual(ends, [`${record.id} revoked`]);
+    });
+  });
 });
