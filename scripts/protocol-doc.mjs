@@ -16,8 +16,7 @@ const row = ({ method, params, roles, readOnly, destructive, open, description }
 const { id: ownTab } = flow.find(({ label }) => label === 'Your own');
 const rows = flow
   .filter(
-    ({ type, deviceMethods, z }) =>
-      type === 'llm-iot-rpc-in' && !deviceMethods && z !== ownTab,
+    ({ type, deviceMethods, z }) => type === 'llm-iot-rpc-in' && !deviceMethods && z !== ownTab,
   )
   .sort((a, b) => a.method.localeCompare(b.method, 'en'))
   .map(row);

@@ -24,7 +24,7 @@ type KeyView = Omit<KeyInfo, 'id'> & { key_id: string };
 export interface HubAccess {
   createKey(params: JsonObject, by: Principal): Promise<KeyView & { key: string }>;
   listKeys(params: JsonObject): { keys: KeyView[]; cursor?: string };
-  /** A device may rotate its own key. @throws RpcError -32005 */
+  /** A device may rotate its own keys. @throws RpcError -32005 */
   rotateKey(params: JsonObject, by: Principal): Promise<KeyView & { key: string }>;
   revokeKey(params: JsonObject, by: Principal): Promise<{ key_id: string; revoked: true }>;
   disableKey(params: JsonObject, by: Principal): Promise<KeyView>;
@@ -75,6 +75,10 @@ export function createHubAccess(deps: {
     return viewOf(info);
   };
 
+  const isOwn = (keyId: string, { id, device_id: deviceId }: Principal): boolean =>
+    keyId === id ||
+    (deviceId !== undefined && keys.has(keyId) && keys.get(keyId).device_id === deviceId);
+
   return {
     async createKey(params, by) {
       const holder = readKeyRequest(params, clock.now());
@@ -92,8 +96,8 @@ export function createHubAccess(deps: {
 
     async rotateKey(params, by) {
       const { keyId, overlapMs } = readRotation(params, by.means === 'key' ? by.id : undefined);
-      if (by.role !== 'llm_admin' && keyId !== by.id)
-        throw new RpcError(ErrorCode.Unauthorized, 'a device may rotate its own key only', {
+      if (by.role !== 'llm_admin' && !isOwn(keyId, by))
+        throw new RpcError(ErrorCode.Unauthorized, 'a device may rotate its own keys only', {
           field: 'key_id',
         });
       const { key, record } = await keys.rotate(keyId, overlapMs);

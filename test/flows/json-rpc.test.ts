@@ -673,7 +673,8 @@ describe('JSON-RPC 2.0 of the running hub', function () {
         'device.register',
       ];
       for (const method of methods) {
-        if (forAll.includes(method) || method === 'key.rotate' || method in ofDevices(kitchen.id)) continue;
+        if (forAll.includes(method) || method === 'key.rotate' || method in ofDevices(kitchen.id))
+          continue;
         const { error } = await call(hub, method, { device_id: kitchen.id }, kitchen.key);
         assert.equal(error?.code, -32005, method);
         assert.ok(error.data.allowed_roles.includes('llm_admin'), method);

@@ -181,7 +181,7 @@ describe('the keys of a running hub', function () {
     await cut;
     for (const { key } of [reader, writer, admin]) {
       const error = await refused(key);
-      assert.match(error?.data.reason, /shut out all LLMs/);
+      assert.match(error.data.reason, /shut out all LLMs/);
     }
     const { error } = await call(hub, 'key.lockdown', { active: false }, admin.key);
     assert.equal(error?.code, unauthorized);

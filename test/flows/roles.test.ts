@@ -55,6 +55,8 @@ describe('each role with the running hub', function () {
       deviceId: device.id,
       spareDevice: async () =>
         ((await ask(hub, 'device.register', esp32())) as { device_id: string }).device_id,
+      spareKey: async () =>
+        (await ask(hub, 'key.create', { role: 'device', device_id: device.id })).key_id,
       async freshAlert() {
         await call(hub, 'telemetry.update', {
           device_id: device.id,
@@ -88,6 +90,7 @@ describe('each role with the running hub', function () {
           ...targets,
           spareDevice: () => Promise.resolve(device.id),
           freshAlert: () => Promise.resolve('none'),
+          spareKey: () => Promise.resolve('none'),
         });
   };
   const holds = (answer: RpcResponse, allowed: boolean, what: string): void => {

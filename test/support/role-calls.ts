@@ -7,6 +7,8 @@ export interface CallTargets {
   /** A device nobody needs any longer, and an alarm nobody has seen. */
   spareDevice: () => Promise<string>;
   freshAlert: () => Promise<string>;
+  /** A second key of that device. */
+  spareKey: () => Promise<string>;
 }
 
 interface RoleCall {
@@ -14,6 +16,8 @@ interface RoleCall {
   /** Only a WebSocket can have it. */
   onSocket?: boolean;
 }
+
+const ofKey: RoleCall = { params: async ({ spareKey }) => ({ key_id: await spareKey() }) };
 
 let made = 0;
 const none = { params: () => ({}) };
@@ -46,6 +50,13 @@ export const roleCalls: Record<string, RoleCall> = {
   'hub.backup': none,
   'hub.health': none,
   'hub.info': none,
+  'key.create': { params: () => ({ role: 'llm_read', expires_in: 60 }) },
+  'key.disable': ofKey,
+  'key.enable': ofKey,
+  'key.list': none,
+  'key.lockdown': { params: () => ({ active: false }) },
+  'key.revoke': ofKey,
+  'key.rotate': ofKey,
   'rpc.methods': none,
   'schema.get': { params: () => ({ name: 'mcu' }) },
   'schema.list': none,
