@@ -1,4 +1,10 @@
 import { createClientAddress, type AddressOf } from '../adapters/http/client-address.ts';
+import {
+  createOriginRules,
+  guardOrigin,
+  type RequestHandler,
+} from '../adapters/http/front-guard.ts';
+import type { SlowClients } from '../adapters/http/slow-clients.ts';
 import { createAddressList } from '../adapters/limits/address-list.ts';
 import { openMemoryQuota } from '../adapters/limits/memory-quota.ts';
 import type { EmbeddedBrokerOptions } from '../adapters/mqtt/embedded-broker.ts';
@@ -9,7 +15,9 @@ import { createCallLimits, type AdmitCall } from '../core/security/call-limits.t
 import { createConnectionLimits } from '../core/security/connection-limits.ts';
 import { guardAuthentication } from '../core/security/guarded-authentication.ts';
 import { createGuessGuard } from '../core/security/guesses.ts';
+import type { Principal } from '../core/security/types.ts';
 import { defaultLimitSettings, type LimitSettings } from '../core/security/limit-settings.ts';
+import type { createRpcSocket } from '../adapters/websocket/rpc-socket.ts';
 import { createRefusals } from '../core/security/refusals.ts';
 
 /** What stands up to those who do too much. */
@@ -18,6 +26,15 @@ export interface HubLimits {
   /** Holds up those who try keys. */
   guard: (authenticate: Authenticate) => Authenticate;
   addressOf: AddressOf;
+  /** Asked before a command is started. */
+  mayCommand: (principal: Principal, underWay: number) => void;
+  /** What stands before the endpoints on an HTTP server. */
+  front: {
+    guardRoute: (handler: RequestHandler) => RequestHandler;
+    onOpen: SlowClients['onOpen'];
+  };
+  /** What bounds WebSockets. */
+  sockets: Pick<Parameters<typeof createRpcSocket>[0], 'origins' | 'onRefused' | 'limits'>;
   /** What bounds the clients of the embedded broker. */
   broker: Required<Pick<EmbeddedBrokerOptions, 'limits' | 'connections' | 'onSlowed'>>;
   /** For `hub.info`. */
@@ -37,18 +54,49 @@ export function createHubLimits(deps: {
     clock,
     limits: { banAfter: settings.banAfter, banMs: settings.banMinutes * 60_000 },
   });
+  const connections = createConnectionLimits({
+    settings,
+    openQuota: openMemoryQuota,
+    refusals,
+    isExempt,
+  });
+  const addressOf = createClientAddress(createAddressList(settings.trustedProxies));
+  const origins = createOriginRules(settings);
+  const onRefused: NonNullable<HubLimits['sockets']['onRefused']> = (cause, req, principal) =>
+    void refusals.refuse(cause, {
+      subject: (req.url ?? '').split('?', 1)[0] ?? '',
+      reason: reasons[cause],
+      transport: principal ? 'websocket' : 'http',
+      address: addressOf(req),
+      ...(principal && { principal }),
+      ...(cause === 'origin' && { details: { origin: req.headers.origin?.slice(0, 256) } }),
+    });
   return {
+    mayCommand(principal, underWay) {
+      const most = settings.commandsPerPrincipal;
+      if (most === 0 || underWay < most) return;
+      throw refusals.refuse('commands_per_principal', {
+        subject: 'device.execute',
+        reason: `${most} commands with this key are under way; wait until some are done`,
+        principal,
+        retryAfterMs: 1_000,
+      });
+    },
+    front: {
+      guardRoute: (handler) => guardOrigin(handler, origins, onRefused),
+      onOpen: (address) => connections.opened(address, 'http'),
+    },
+    sockets: {
+      origins,
+      onRefused,
+      limits: { socketsPerPrincipal: settings.socketsPerPrincipal || Infinity },
+    },
     broker: {
       limits: {
         maxMessagesPerSecond: settings.messagesPerPrincipal || Infinity,
         maxMessageBytesPerSecond: settings.messageBytesPerPrincipal || Infinity,
       },
-      connections: createConnectionLimits({
-        settings,
-        openQuota: openMemoryQuota,
-        refusals,
-        isExempt,
-      }),
+      connections,
       onSlowed: (principalId) =>
         void refusals.refuse('messages', {
           subject: 'publish',
@@ -62,7 +110,13 @@ export function createHubLimits(deps: {
       settings.banAfter > 0
         ? guardAuthentication(authenticate, { guesses, refusals, audit, isExempt })
         : authenticate,
-    addressOf: createClientAddress(createAddressList(settings.trustedProxies)),
+    addressOf,
     stats: () => ({ refused: refusals.counts(), banned_addresses: guesses.banned() }),
   };
 }
+
+const reasons = {
+  origin: 'a page of another site asked',
+  host: 'it asked for a name that is not served',
+  connections_per_principal: 'too many sockets with this key',
+};

@@ -48,7 +48,7 @@ import { createHubMetrics } from './hub-metrics.ts';
 import { createHubBehaviour } from './hub-behaviour.ts';
 import { createHubOAuth, type HubOAuth } from './hub-oauth.ts';
 import { createHubInfo, type HubInfo } from './hub-info.ts';
-import { createHubLimits } from './hub-limits.ts';
+import { createHubLimits, type HubLimits } from './hub-limits.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
 import { openHubSecrets } from './hub-secrets.ts';
 import { createHubStreams, type HubStreams } from './hub-streams.ts';
@@ -92,6 +92,8 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   /** What else is served over HTTP, by path. */
   documents: HubOAuth['documents'];
   rpcEndpoint(req: IncomingMessage, res: ServerResponse): void;
+  /** What stands before its endpoints on an HTTP server. */
+  frontLimits: HubLimits['front'];
   storeHealth(): Promise<StoreHealth>;
   metricsEndpoint(req: IncomingMessage, res: ServerResponse): void;
   rpcSocket: RpcSocket;
@@ -191,7 +193,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       clock,
       ids,
       log,
-      settings: { defaultTimeoutMs: settings.commandTimeoutMs },
+      settings: { defaultTimeoutMs: settings.commandTimeoutMs, mayStart: limits.mayCommand },
     });
     await commands.load();
     const alerts = createAlerts({ records, clock, ids });
@@ -252,6 +254,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       addressOf,
       ids,
       path: settings.wsPath,
+      ...limits.sockets,
     });
 
     const hubMetrics = createHubMetrics({
@@ -334,6 +337,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         metadataUrl: oauth.metadataUrl(settings.rpcPath),
       }),
       documents: oauth.documents,
+      frontLimits: limits.front,
       storeHealth: () => store.health(),
       metricsEndpoint: createMetricsEndpoint({
         families: async () => [...(await hubMetrics()), ...processFigures.families()],

@@ -1,31 +1,40 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { withHeaders, type RequestHandler } from '../adapters/http/front-guard.ts';
+import { watchSlowClients, type SlowClients } from '../adapters/http/slow-clients.ts';
 import type { Hub } from './hub.ts';
 import type { HubSettings } from './settings.ts';
 
-type RequestHandler = (req: IncomingMessage, res: ServerResponse) => void;
+/** What is served before Node-RED sees a request. */
+interface FrontDoor {
+  routes: Map<string, RequestHandler>;
+  slowClients: SlowClients;
+}
 
-/** Paths served before Node-RED sees a request, by server. */
-const frontDoors = new WeakMap<Server, Map<string, RequestHandler>>();
+const frontDoors = new WeakMap<Server, FrontDoor>();
 
 /**
  * Node-RED's admin application parses JSON bodies of every path below its root, which is `/` unless told otherwise.
  * A hub has to read bodies itself (strict parsing, its own limits and errors), so it answers at the HTTP server,
  * before Node-RED's applications. One listener per server, for good; paths come and go with deploys.
  */
-function frontDoorOf(server: Server): Map<string, RequestHandler> {
+function frontDoorOf(server: Server): FrontDoor {
   const known = frontDoors.get(server);
   if (known) return known;
   const routes = new Map<string, RequestHandler>();
+  const slowClients = watchSlowClients(server);
   const behind = server.listeners('request') as RequestHandler[];
   server.removeAllListeners('request');
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    slowClients.spoke(req.socket);
     const route = routes.get((req.url ?? '').split('?')[0] ?? '');
     if (route) route(req, res);
     else for (const listener of behind) listener.call(server, req, res);
   });
-  frontDoors.set(server, routes);
-  return routes;
+  server.on('upgrade', (req: IncomingMessage) => slowClients.spoke(req.socket));
+  const frontDoor = { routes, slowClients };
+  frontDoors.set(server, frontDoor);
+  return frontDoor;
 }
 
 /**
@@ -37,16 +46,18 @@ export function mountHub(
   { rpcPath, metricsPath }: Pick<HubSettings, 'rpcPath' | 'metricsPath'>,
   server: Server,
 ): () => void {
-  const routes = frontDoorOf(server);
+  const { routes, slowClients } = frontDoorOf(server);
+  const { guardRoute, onOpen } = hub.frontLimits;
   const own = new Map<string, RequestHandler>([
-    [rpcPath, (req, res) => hub.rpcEndpoint(req, res)],
-    [metricsPath, (req, res) => hub.metricsEndpoint(req, res)],
+    [rpcPath, guardRoute((req, res) => hub.rpcEndpoint(req, res))],
+    [metricsPath, guardRoute((req, res) => hub.metricsEndpoint(req, res))],
   ]);
   for (const path of own.keys())
     if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
   // What names the hub as a whole is told by the first of several.
   for (const [path, handler] of hub.documents) if (!routes.has(path)) own.set(path, handler);
-  for (const [path, handler] of own) routes.set(path, handler);
+  for (const [path, handler] of own) routes.set(path, withHeaders(handler));
+  slowClients.onOpen = onOpen;
 
   // An upgrade to another path is somebody else's: the editor's, or that of a websocket node.
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {

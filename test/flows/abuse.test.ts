@@ -10,13 +10,22 @@ describe('a running hub that is abused', function () {
   let clients = 0;
 
   before(async () => {
-    hub = await startHub({ env: { LLM_IOT_TRUSTED_PROXIES: '127.0.0.9' } });
+    hub = await startHub({
+      env: {
+        LLM_IOT_TRUSTED_PROXIES: '127.0.0.9',
+        LLM_IOT_ALLOWED_ORIGINS: 'https://app.example',
+      },
+    });
   });
   after(async () => {
     await hub.stop();
     await hub.cleanUp();
   });
 
+  const upgradeHeaders = {
+    ...{ connection: 'Upgrade', upgrade: 'websocket' },
+    ...{ 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' },
+  };
   const health = '{"jsonrpc":"2.0","id":1,"method":"hub.info"}';
   const callFrom = (localAddress: string, key: string, more: Record<string, string> = {}) =>
     requestFrom(`${hub.url}/rpc`, {
@@ -70,10 +79,7 @@ describe('a running hub that is abused', function () {
     const socket = await requestFrom(`${hub.url}/ws`, {
       method: 'GET',
       localAddress: '127.0.0.2',
-      headers: {
-        ...{ authorization: `Bearer ${hub.adminKey}`, connection: 'Upgrade', upgrade: 'websocket' },
-        ...{ 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' },
-      },
+      headers: { authorization: `Bearer ${hub.adminKey}`, ...upgradeHeaders },
     });
     assert.equal(socket.status, 429);
     assert.ok(Number(socket.headers['retry-after']) > 600);
@@ -101,6 +107,41 @@ describe('a running hub that is abused', function () {
     assert.equal((await callFrom('127.0.0.9', hub.adminKey, third)).status, 200);
   });
 
+  it('keeps pages of other sites from all its endpoints but those it is told', async () => {
+    const origin = 'https://evil.example';
+    assert.equal((await callFrom('127.0.0.1', hub.adminKey, { origin })).status, 403);
+    const allowed = await callFrom('127.0.0.1', hub.adminKey, { origin: 'https://app.example' });
+    assert.equal(allowed.status, 200);
+    assert.equal(allowed.headers['access-control-allow-origin'], 'https://app.example');
+    for (const path of ['/metrics', '/ws']) {
+      const headers = { origin, ...(path === '/ws' ? upgradeHeaders : {}) };
+      const answer = await requestFrom(`${hub.url}${path}`, { method: 'GET', headers });
+      assert.equal(answer.status, 403, path);
+    }
+  });
+
+  it('puts protective headers on its answers, and on none of the editor', async () => {
+    const answers = [
+      await callFrom('127.0.0.1', hub.adminKey),
+      await callFrom('127.0.0.1', 'wrong'),
+      await requestFrom(`${hub.url}/metrics`, { method: 'GET' }),
+      await requestFrom(`${hub.url}/ws`, { method: 'GET', headers: upgradeHeaders }),
+    ];
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      [200, 401, 401, 401],
+    );
+    for (const { headers } of answers) {
+      assert.equal(headers['x-content-type-options'], 'nosniff');
+      assert.equal(headers['cache-control'], 'no-store');
+      assert.match(String(headers['content-security-policy']), /default-src 'none'/);
+      assert.equal(headers['x-frame-options'], 'DENY');
+      assert.equal(headers['referrer-policy'], 'no-referrer');
+    }
+    const editor = await requestFrom(`${hub.url}/`, { method: 'GET' });
+    assert.equal(editor.headers['content-security-policy'], undefined);
+  });
+
   it('counts whom it refused by the limit, and names nobody', async () => {
     const { limits } = await ask(hub, 'hub.info');
     assert.ok(limits.refused.banned >= 6);
@@ -111,6 +152,7 @@ describe('a running hub that is abused', function () {
     });
     assert.match(metrics.body, /llm_iot_refused_total\{limit="banned"\} \d+/);
     assert.match(metrics.body, /llm_iot_banned_addresses 3/);
-    assert.doesNotMatch(metrics.body, /127\.0\.0\.|198\.51/);
+    assert.match(metrics.body, /llm_iot_refused_total\{limit="origin"\} 3/);
+    assert.doesNotMatch(metrics.body, /127\.0\.0\.|198\.51|evil/);
   });
 });

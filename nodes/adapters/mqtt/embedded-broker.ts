@@ -275,7 +275,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     },
   };
   const server = createServer(socketOptions, (socket) => {
-    const prove = options.connections?.opened(socket.remoteAddress ?? '');
+    const prove = options.connections?.opened(socket.remoteAddress ?? '', 'mqtt');
     if (options.connections && !prove) {
       counts.refused++;
       socket.destroy();

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { bearerKey } from '../http/credentials.ts';
+import { protectiveHeaders } from '../http/front-guard.ts';
 
 /** The subprotocol a client agrees on when it sends its key as one. */
 export const subprotocol = 'llm-iot';
@@ -22,16 +23,10 @@ export function keyOf(req: IncomingMessage): string | undefined {
   );
 }
 
-/** Whether a page of another site opens this socket: browsers send its origin, and send cookies and keys they remember. */
-export function isCrossSite(req: IncomingMessage): boolean {
-  const { origin, host } = req.headers;
-  if (origin === undefined) return false;
-  return !URL.canParse(origin) || new URL(origin).host !== host?.toLowerCase();
-}
-
 const statusTexts = {
   401: 'Unauthorized',
   403: 'Forbidden',
+  421: 'Misdirected Request',
   429: 'Too Many Requests',
   503: 'Service Unavailable',
 };
@@ -46,7 +41,9 @@ export function refuseUpgrade(
   reason: string,
   more: Record<string, string> = {},
 ): void {
-  const headers = Object.entries(more).map(([name, value]) => `${name}: ${value}\r\n`);
+  const headers = Object.entries({ ...protectiveHeaders, ...more }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   socket.on('error', () => socket.destroy());
   socket.once('finish', () => socket.destroy());
   socket.end(

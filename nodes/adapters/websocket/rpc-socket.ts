@@ -14,11 +14,12 @@ import type { Streams } from '../../core/stream/types.ts';
 import { bearerChallenge } from '../http/challenge.ts';
 import type { AddressOf } from '../http/client-address.ts';
 import { callerOf, credentialsOf } from '../http/credentials.ts';
+import { createOriginRules, type OriginRules } from '../http/front-guard.ts';
 import { retryAfter } from '../http/retry-after.ts';
 import { createRoom } from '../http/room.ts';
 import { createConnection } from './connection.ts';
 import type { Connection, ConnectionLimits } from './connection.ts';
-import { isCrossSite, keyOf, pathOf, refuseUpgrade, subprotocol } from './handshake.ts';
+import { keyOf, pathOf, refuseUpgrade, subprotocol } from './handshake.ts';
 
 export interface SocketLimits extends ConnectionLimits {
   /** Most bytes of one message. Default 1 MiB. */
@@ -29,6 +30,8 @@ export interface SocketLimits extends ConnectionLimits {
   busyBytesUnderWay: number;
   /** Most sockets open at once. Default 1,000. */
   sockets: number;
+  /** Of one principal. Default 100. */
+  socketsPerPrincipal: number;
   /** Milliseconds between signs of life asked of each socket. Default 30,000. */
   pingMs: number;
 }
@@ -41,6 +44,7 @@ const defaults: SocketLimits = {
   highWaterBytes: 65_536,
   messageBytes: 1_048_576,
   sockets: 1000,
+  socketsPerPrincipal: 100,
   pingMs: 30_000,
 };
 
@@ -71,10 +75,18 @@ export function createRpcSocket(deps: {
   path: string;
   /** The peer's, unless told. */
   addressOf?: AddressOf;
+  /** Which pages may connect; only the hub's own, unless told. */
+  origins?: OriginRules;
+  onRefused?: (
+    cause: 'origin' | 'host' | 'connections_per_principal',
+    req: IncomingMessage,
+    principal?: Principal,
+  ) => void;
   limits?: Partial<SocketLimits>;
   every?: (ms: number, fn: () => void) => () => void;
 }): RpcSocket {
   const { dispatcher, streams, authenticate, metadataUrl, clock, ids, path, every = repeat } = deps;
+  const { origins = createOriginRules() } = deps;
   const limits = { ...defaults, ...deps.limits };
   const connections = new Map<WebSocket, Connection>();
   const room = createRoom({ most: limits.bytesUnderWay, busy: limits.busyBytesUnderWay });
@@ -111,9 +123,18 @@ export function createRpcSocket(deps: {
     });
   };
 
+  const openOf = ({ id }: Principal): number => {
+    let count = 0;
+    for (const { principal } of connections.values()) if (principal.id === id) count += 1;
+    return count;
+  };
+
   const upgrade = async (req: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    if (isCrossSite(req)) {
-      refuseUpgrade(socket, 403, 'pages of other sites may not connect');
+    const wrong = !origins.isServed(req) ? 'host' : origins.isForeign(req) ? 'origin' : undefined;
+    if (wrong !== undefined) {
+      deps.onRefused?.(wrong, req);
+      if (wrong === 'host') refuseUpgrade(socket, 421, 'the hub is not served by this name');
+      else refuseUpgrade(socket, 403, 'pages of other sites may not connect');
       return;
     }
     const caller = callerOf(req, 'websocket', deps.addressOf);
@@ -135,6 +156,10 @@ export function createRpcSocket(deps: {
       refuseUpgrade(socket, 401, reason, { 'WWW-Authenticate': challenge });
     } else if (connections.size >= limits.sockets) {
       refuseUpgrade(socket, 503, `${limits.sockets} sockets are open already`);
+    } else if (openOf(principal) >= limits.socketsPerPrincipal) {
+      deps.onRefused?.('connections_per_principal', req, principal);
+      const reason = `${limits.socketsPerPrincipal} sockets with this key are open already`;
+      refuseUpgrade(socket, 429, reason);
     } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal, caller.address));
   };
 

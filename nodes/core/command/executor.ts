@@ -35,6 +35,8 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
   const history = createCommandHistory({ records, log, keep });
   const running = new Map<string, RunningCommand>();
   const busy = new Map<string, RunningCommand>();
+  /** How many of them each principal has. */
+  const underWay = new Map<string, number>();
   const ends = { done: 0, failed: 0, timed_out: 0, late: 0 };
 
   const start = (request: CommandRequest, principal: Principal | undefined): RunningCommand => {
@@ -56,6 +58,13 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     return started;
   };
 
+  const countUnderWay = (principal: Principal | undefined, change: 1 | -1): void => {
+    if (!principal) return;
+    const count = (underWay.get(principal.id) ?? 0) + change;
+    if (count > 0) underWay.set(principal.id, count);
+    else underWay.delete(principal.id);
+  };
+
   const offline = (deviceId: string): RpcError => {
     const lastSeen = new Date(registry.lastSeen(deviceId)).toISOString();
     return new RpcError(ErrorCode.DeviceOffline, `the device is offline, last seen ${lastSeen}`, {
@@ -69,7 +78,9 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     principal: Principal | undefined,
   ): Promise<ExecuteResult> => {
     const request = readRequest(registry, params, principal, defaultTimeoutMs);
+    if (principal) deps.settings?.mayStart?.(principal, underWay.get(principal.id) ?? 0);
     const command = start(request, principal);
+    countUnderWay(principal, 1);
     try {
       const result = await command.ended;
       ends.done += 1;
@@ -80,6 +91,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       ends[timedOut ? 'timed_out' : 'failed'] += 1;
       throw error;
     } finally {
+      countUnderWay(principal, -1);
       running.delete(command.id);
       busy.delete(request.target.device.device_id);
     }

@@ -9,6 +9,8 @@ export interface CommandSettings {
   defaultTimeoutMs?: number;
   /** How many command records are kept; 10,000 unless told. */
   keep?: number;
+  /** @throws RpcError -32006 when a principal has too many commands under way */
+  mayStart?: (principal: Principal, underWay: number) => void;
 }
 
 /** What became of a message on a response topic. */

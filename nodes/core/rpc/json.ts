@@ -8,10 +8,16 @@ export interface JsonLimits {
   maxDepth?: number;
   /** Most keys in the whole document. Default: as many as fit in `maxBytes`. */
   maxKeys?: number;
+  /** Most items of one array. Default 100,000. */
+  maxItems?: number;
+  /** Most characters of one string. Default 262,144. */
+  maxString?: number;
 }
 
 const defaultMaxBytes = 1_048_576;
 const defaultMaxDepth = 32;
+const defaultMaxItems = 100_000;
+const defaultMaxString = 262_144;
 
 const quote = 34;
 const backslash = 92;
@@ -34,6 +40,8 @@ export function parseStrictJson(body: Uint8Array | string, limits: JsonLimits = 
   const keys = checkTree(value, {
     maxDepth: limits.maxDepth ?? defaultMaxDepth,
     maxKeys: limits.maxKeys ?? maxBytes,
+    maxItems: limits.maxItems ?? defaultMaxItems,
+    maxString: limits.maxString ?? defaultMaxString,
     // Only an escape can make half a surrogate pair in a text that was decoded from UTF-8.
     surrogates: typeof body === 'string' || text.includes('\\u'),
   });
@@ -85,6 +93,8 @@ function countKeys(text: string): number {
 interface TreeLimits {
   maxDepth: number;
   maxKeys: number;
+  maxItems: number;
+  maxString: number;
   surrogates: boolean;
 }
 
@@ -96,6 +106,11 @@ function checkTree(root: unknown, limits: TreeLimits): number {
       if (!Number.isFinite(value))
         throw refusal('the message has a number beyond the range of a double');
     } else if (typeof value === 'string') {
+      if (value.length > limits.maxString) {
+        throw refusal(`the message has a string longer than ${limits.maxString} characters`, {
+          max_string: limits.maxString,
+        });
+      }
       if (limits.surrogates && !value.isWellFormed()) {
         throw refusal('the message has half a surrogate pair in a string');
       }
@@ -106,6 +121,11 @@ function checkTree(root: unknown, limits: TreeLimits): number {
         });
       }
       if (Array.isArray(value)) {
+        if (value.length > limits.maxItems) {
+          throw refusal(`the message has an array of more than ${limits.maxItems} items`, {
+            max_items: limits.maxItems,
+          });
+        }
         for (const item of value) visit(item, depth + 1);
         return;
       }

@@ -19,7 +19,7 @@ export interface ConnectionLimits {
    * A socket was opened. @returns what is to be called when it has proved who it is, or has ended; undefined when too
    * many of its address have not
    */
-  opened(address: string): (() => void) | undefined;
+  opened(address: string, transport: 'http' | 'mqtt'): (() => void) | undefined;
   /** It wants to prove who it is. Rejects with RpcError -32006 */
   arrive(address: string): Promise<void>;
   /** @returns what is to be called at its end; rejects with RpcError -32006 */
@@ -52,15 +52,16 @@ export function createConnectionLimits(deps: {
     cause: RefusalCause,
     reason: string,
     address: string,
-    more: { principal?: Principal; retryAfterMs?: number } = {},
+    more: { principal?: Principal; retryAfterMs?: number; transport?: 'http' | 'mqtt' } = {},
   ): Error =>
     refusals.refuse(cause, { subject: 'connect', reason, transport: 'mqtt', address, ...more });
 
   return {
-    opened(address) {
+    opened(address, transport) {
       if (isExempt(address)) return () => undefined;
       if (unproved.of(networkOf(address)) < mostUnproved) return unproved.add(networkOf(address));
-      refuse('connections_per_address', 'too many connections of this address', address);
+      const reason = 'too many connections of this address';
+      refuse('connections_per_address', reason, address, { transport });
       return undefined;
     },
     async arrive(address) {

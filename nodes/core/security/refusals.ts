@@ -18,6 +18,7 @@ export type RefusalCause =
   | 'connections_per_principal'
   | 'connects_per_address'
   | 'takeovers'
+  | 'commands_per_principal'
   | 'messages'
   | 'origin'
   | 'host';
@@ -30,6 +31,8 @@ export interface Refused extends Pick<AuditEntry, 'principal' | 'transport' | 'a
   reason: string;
   /** Milliseconds; absent where waiting does not help. */
   retryAfterMs?: number;
+  /** For the audit trail only. */
+  details?: Record<string, unknown>;
 }
 
 /** Counts whoever is refused for doing too much, and tells the audit trail. */
@@ -43,7 +46,7 @@ export interface Refusals {
 export function createRefusals({ audit }: { audit: Pick<AuditTrail, 'record'> }): Refusals {
   const counts: Partial<Record<RefusalCause, number>> = {};
   return {
-    refuse(cause, { subject, reason, retryAfterMs, ...who }) {
+    refuse(cause, { subject, reason, retryAfterMs, details: more, ...who }) {
       counts[cause] = (counts[cause] ?? 0) + 1;
       const wait = retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) };
       const details = { limit: cause, ...wait };
@@ -54,7 +57,7 @@ export function createRefusals({ audit }: { audit: Pick<AuditTrail, 'record'> })
         code: ErrorCode.ResourceExhausted,
         reason,
         ...who,
-        details,
+        details: { ...more, ...details },
       });
       return new RpcError(ErrorCode.ResourceExhausted, reason, details);
     },

@@ -132,6 +132,17 @@ describe('the WebSocket', () => {
     assert.equal(await refused(withKey), 503);
   });
 
+  it('answers 429 when as many are open with one key as may be', async () => {
+    await server.close();
+    await start({ socketsPerPrincipal: 2 });
+    const { ws } = await open();
+    await open();
+    assert.equal(await refused(withKey), 429);
+    ws.terminate();
+    await until('it is gone', () => server.socket.size() === 1);
+    await open();
+  });
+
   it('sends stream updates to the session that subscribed', async () => {
     const { ws, parsed } = await open();
     ws.send(request('subscribe', { channels: ['device.d1.*'] }));

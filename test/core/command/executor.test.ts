@@ -52,6 +52,35 @@ function createCommands(
 }
 
 describe('executing a command', () => {
+  it('asks whether a principal may have another under way, with how many it has', async () => {
+    const asked: [string, number][] = [];
+    const { register, execute, commands, reply } = createCommands({
+      mayStart({ id }, underWay) {
+        asked.push([id, underWay]);
+        if (underWay >= 2) throw new RpcError(ErrorCode.ResourceExhausted, 'too many');
+      },
+    });
+    const ids = [];
+    for (let i = 0; i < 3; i++) ids.push((await register()).device_id);
+    const [first, second, third] = ids.map((device_id) => ({ device_id, command: 'configure' }));
+    const running = [execute(first!), execute(second!)];
+    await settled();
+    await assert.rejects(execute(third!), rpcError(-32006));
+    const byFlow = commands.execute(third!, undefined);
+    await settled();
+    for (let i = 0; i < 3; i++) reply(i, { result: { status: 'success' } });
+    await Promise.all([...running, byFlow]);
+    const again = execute(third!);
+    await settled();
+    reply(3, { result: { status: 'success' } });
+    await again;
+    assert.deepEqual(
+      asked.map(([, underWay]) => underWay),
+      [0, 1, 2, 0],
+    );
+    assert.ok(asked.every(([id]) => id === 'admin'));
+  });
+
   it('goes from queued over sent to done, each state stored', async () => {
     const { register, execute, sent, reply, clock, recordOf, records } = createCommands();
     const { device_id } = await register();

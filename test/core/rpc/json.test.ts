@@ -91,6 +91,10 @@ describe('parseStrictJson', () => {
     refuses(' '.repeat(1_048_577), /longer than 1048576/);
     refuses('"abc"', /longer than 4/, { maxBytes: 4 });
     refuses('{"a":1,"b":{"c":1}}', /more than 2 keys/, { maxKeys: 2 });
+    refuses('[[1,2,3]]', /array of more than 2 items/, { maxItems: 2 });
+    refuses('["abc"]', /string longer than 2 characters/, { maxString: 2 });
+    refuses(`[${'1,'.repeat(100_000)}1]`, /array of more than 100000 items/);
+    refuses(`"${'x'.repeat(262_145)}"`, /string longer than 262144 characters/);
   });
 
   it('refuses numbers that a double cannot hold and halves of surrogate pairs', () => {

@@ -86,11 +86,11 @@ describe('limits of connections', () => {
 
   it('bound the sockets of an address that have not said who they are', () => {
     const { limits } = createRig();
-    const proved = Array.from({ length: 500 }, () => limits.opened('192.0.2.1'));
-    assert.equal(limits.opened('192.0.2.1'), undefined);
-    assert.ok(limits.opened('192.0.2.2'));
+    const proved = Array.from({ length: 500 }, () => limits.opened('192.0.2.1', 'mqtt'));
+    assert.equal(limits.opened('192.0.2.1', 'mqtt'), undefined);
+    assert.ok(limits.opened('192.0.2.2', 'mqtt'));
     proved[0]?.();
-    assert.ok(limits.opened('192.0.2.1'));
-    for (let i = 0; i < 600; i++) assert.ok(limits.opened('127.0.0.1'));
+    assert.ok(limits.opened('192.0.2.1', 'mqtt'));
+    for (let i = 0; i < 600; i++) assert.ok(limits.opened('127.0.0.1', 'mqtt'));
   });
 });
