@@ -5,7 +5,15 @@ import {
   type AuthenticationWay,
 } from '../core/security/authentication.ts';
 import type { Lockdown } from '../core/security/lockdown.ts';
-import type { KeyRing } from '../core/security/types.ts';
+import type { KeyRing, Principal } from '../core/security/types.ts';
+
+/** Whether somebody who came in may still be here: the key may have ended since, or all LLMs been shut out. */
+export type Stands = (principal: Principal) => boolean;
+
+export const createStands =
+  (keys: KeyRing, lockdown: Lockdown): Stands =>
+  (principal) =>
+    (principal.means !== 'key' || keys.isUsable(principal.id)) && !lockdown.shutsOut(principal);
 
 /** Who may come in, by all means there are. A device that proves who it is has been seen. */
 export function createHubAuthentication(deps: {

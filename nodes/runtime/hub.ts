@@ -41,7 +41,7 @@ import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAccess, type HubAccess } from './hub-access.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
-import { createHubAuthentication } from './hub-authentication.ts';
+import { createHubAuthentication, createStands } from './hub-authentication.ts';
 import { createHubAuthorization } from './hub-authorization.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMetrics } from './hub-metrics.ts';
@@ -156,6 +156,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     opened.push(() => keys.close());
     const lockdown = createLockdown({ records, clock });
     await lockdown.load();
+    const stands = createStands(keys, lockdown);
     const newKeys = await ensureHubKeys(keys, ids, settings);
     const schemas = createSchemaRegistry({ records, clock, templates: sensorTemplates });
     await schemas.load();
@@ -177,6 +178,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     });
     const mqtt = await openBroker(settings.broker, {
       authenticate,
+      stands,
       keys,
       devices,
       clock,
@@ -220,7 +222,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           methods,
           clock,
           ids,
-          authorize: createHubAuthorization({ devices, lockdown, clock }),
+          authorize: createHubAuthorization({ devices, lockdown, stands, clock }),
           mayTake: limits.mayTake,
           log,
         }),
@@ -343,7 +345,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         families: async () => [...(await hubMetrics()), ...processFigures.families()],
         authenticate,
         metadataUrl: oauth.metadataUrl(settings.metricsPath),
-        maySee: (principal) => maySeeMetrics(principal) && !lockdown.shutsOut(principal),
+        maySee: (principal) => maySeeMetrics(principal) && stands(principal),
         addressOf,
       }),
       rpcSocket,

@@ -12,6 +12,7 @@ import type { KeyRing } from '../core/security/types.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
 import type { RemoteDatabase } from '../core/telemetry/remote.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
+import type { Stands } from './hub-authentication.ts';
 import type { HubLimits } from './hub-limits.ts';
 import type { BrokerSettings, HubSettings, RemoteStoreSettings } from './settings.ts';
 
@@ -96,6 +97,7 @@ export async function openBroker(
   settings: BrokerSettings,
   deps: {
     authenticate: Authenticate;
+    stands: Stands;
     keys: KeyRing;
     devices: DeviceRegistry;
     clock: Clock;
@@ -105,7 +107,7 @@ export async function openBroker(
     log: Log;
   },
 ): Promise<MqttLink> {
-  const { authenticate, keys, devices, clock, ids, log } = deps;
+  const { authenticate, stands, keys, devices, clock, ids, log } = deps;
   if (settings.kind === 'external') {
     const { url, clientId, username, password, tls } = settings;
     return createExternalBroker({
@@ -122,6 +124,7 @@ export async function openBroker(
     host: settings.host,
     port: settings.port,
     authenticate,
+    stands,
     clock,
     ownerOf: (id) => devices.ownerOf(id),
     canSee: devices.canSee,

@@ -39,6 +39,8 @@ export interface EmbeddedBrokerOptions {
   port: number;
   /** Who this is, from the password of a CONNECT; the user name must say the same. Nobody is anonymous. */
   authenticate: Authenticate;
+  /** Whether somebody who was let in is still, at the moment the connection is made. */
+  stands?: (principal: Principal) => boolean;
   clock: Clock;
   /** The device that a sensor belongs to. */
   ownerOf: OwnerOf;
@@ -216,10 +218,11 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       leave?.();
       throw connectError(2, 'this client id belongs to somebody else');
     }
-    if (client.closed) {
+    if (client.closed || options.stands?.(principal) === false) {
       leave?.();
       sessions.release(client);
-      return;
+      if (client.closed) return;
+      throw connectError(4, 'the key has ended');
     }
     const identity: Identity = { principal, revoked: false, pace: paces.enter(principal.id) };
     identities.set(client, identity);

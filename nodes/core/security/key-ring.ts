@@ -151,9 +151,8 @@ export function createKeyRing(deps: {
       if (key.length === 0 || key.length > maxKeyLength) return undefined;
       const hash = ids.hash(key);
       const entry = byHash.get(hash);
-      if (!entry || entry.record.disabled) return undefined;
       const now = clock.now();
-      if (entry.expiresAt <= now) return undefined;
+      if (!entry || !isOpen(entry, now)) return undefined;
       if (entry.previousUntil <= now && entry.record.previous?.hash === hash) return undefined;
       if (now - entry.usedAt >= usedStepMs) {
         entry.usedAt = now;
@@ -200,6 +199,10 @@ export function createKeyRing(deps: {
     },
 
     has: (id) => byId.has(id),
+    isUsable(id) {
+      const entry = byId.get(id);
+      return entry !== undefined && isOpen(entry, clock.now());
+    },
     get: (id) => infoOf(entryOf(id), clock.now()),
     list: () =>
       [...byId.values()]
@@ -264,6 +267,9 @@ export function createKeyRing(deps: {
     },
   };
 }
+
+const isOpen = ({ record, expiresAt }: Entry, now: number): boolean =>
+  !record.disabled && expiresAt > now;
 
 /** A key with which everything can be set right, and that ends by nobody's doing. */
 const isFullAdmin = ({ record, expiresAt }: Entry): boolean =>

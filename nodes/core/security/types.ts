@@ -97,6 +97,8 @@ export interface KeyRing {
   /** Makes a given key (from the environment) the only one of its holder. */
   adopt(key: string, holder: { id: string; role: Role; registration?: boolean }): Promise<void>;
   has(id: string): boolean;
+  /** Whether this key exists and lets its holder in now. */
+  isUsable(id: string): boolean;
   /** @throws RpcError -32602 for an id that no key has */
   get(id: string): KeyInfo;
   /** All of them, the oldest first. */

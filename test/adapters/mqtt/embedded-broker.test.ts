@@ -5,6 +5,7 @@ import type { InboundMessage } from '../../../nodes/core/topic/ports.ts';
 import {
   connectAs,
   ownerOf,
+  principalOf,
   received,
   startTestBroker,
   type TestBroker,
@@ -412,6 +413,24 @@ describe('embedded MQTT broker', () => {
     assert.equal(broker.link.stats().clients, 0);
     const late = rawClient(broker.port);
     await until('nobody listens', () => late.closed);
+  });
+
+  it('lets nobody in whose key ends while the connection is made', async () => {
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+    let stands = false;
+    const link = await createEmbeddedBroker({
+      host: '127.0.0.1',
+      port: 0,
+      authenticate: principalOf,
+      stands: () => stands,
+      clock: systemClock,
+      ownerOf,
+      log,
+    });
+    await assert.rejects(connectAs('mcu-1', link.url), /Not authorized|Bad User Name/);
+    stands = true;
+    await (await connectAs('mcu-1', link.url)).endAsync();
+    await link.close();
   });
 
   it('says that its port is taken', async () => {
