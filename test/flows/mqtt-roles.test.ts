@@ -7,9 +7,9 @@ import {
   topicRights,
   type CallerKind,
 } from '../../nodes/core/security/role-table.ts';
+import { createKey } from '../support/create-key.ts';
 import { esp32, eventually, joinDevice, type TestDevice } from '../support/hub-client.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
-import { issueKeys } from '../support/issue-keys.ts';
 
 const withKey = callers.filter((kind) => kind !== 'no key');
 type WithKey = (typeof withKey)[number];
@@ -42,19 +42,16 @@ describe('each role over MQTT with the running hub', function () {
   };
 
   before(async () => {
-    const { dataDir, keys } = await issueKeys({
-      llm_read: { role: 'llm_read' },
-      llm_write: { role: 'llm_write' },
-      user_viewer: { role: 'user_viewer' },
-      user_operator: { role: 'user_operator' },
-    });
-    hub = await startHub({ dataDir });
+    hub = await startHub();
     own = await joinDevice(hub, esp32('own'));
     other = await joinDevice(hub, esp32('other'));
     await join('registration key', 'register', hub.registrationKey);
     await join('device', own.id, own.key);
     await join('llm_admin', 'admin', hub.adminKey);
-    for (const [role, { id, key }] of Object.entries(keys)) await join(role as WithKey, id, key);
+    for (const role of ['llm_read', 'llm_write', 'user_viewer', 'user_operator'] as const) {
+      const { id, key } = await createKey(hub, role);
+      await join(role, id, key);
+    }
   });
   after(async () => {
     await Promise.all([...clients.values()].map((client) => client.endAsync(true)));

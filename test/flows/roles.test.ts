@@ -6,6 +6,7 @@ import {
   methodRoles,
   type CallerKind,
 } from '../../nodes/core/security/role-table.ts';
+import { createKey } from '../support/create-key.ts';
 import {
   ask,
   call,
@@ -17,7 +18,6 @@ import {
   type TestDevice,
 } from '../support/hub-client.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
-import { issueKeys } from '../support/issue-keys.ts';
 import { roleCalls, type CallTargets } from '../support/role-calls.ts';
 
 const withKey = callers.filter((kind) => kind !== 'no key');
@@ -32,13 +32,7 @@ describe('each role with the running hub', function () {
   const sockets = new Map<CallerKind, Awaited<ReturnType<typeof openSocket>>>();
 
   before(async () => {
-    const issued = await issueKeys({
-      llm_read: { role: 'llm_read' },
-      llm_write: { role: 'llm_write' },
-      user_viewer: { role: 'user_viewer' },
-      user_operator: { role: 'user_operator' },
-    });
-    hub = await startHub({ dataDir: issued.dataDir });
+    hub = await startHub();
     device = await joinDevice(hub, esp32('roles', { commands: { read: {} } }));
     await device.onCommand(() => ({ result: {} }));
     await ask(hub, 'device.register_method', { device_id: device.id, method_name: 'test.own' });
@@ -47,9 +41,10 @@ describe('each role with the running hub', function () {
       'registration key': hub.registrationKey,
       device: device.key,
       llm_admin: hub.adminKey,
-      ...(Object.fromEntries(
-        Object.entries(issued.keys).map(([role, { key }]) => [role, key]),
-      ) as Record<keyof typeof issued.keys, string>),
+      llm_read: (await createKey(hub, 'llm_read')).key,
+      llm_write: (await createKey(hub, 'llm_write')).key,
+      user_viewer: (await createKey(hub, 'user_viewer')).key,
+      user_operator: (await createKey(hub, 'user_operator')).key,
     };
     targets = {
       deviceId: device.id,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { connectAsync } from 'mqtt';
 import type { Scope } from '../../nodes/core/security/types.ts';
+import { createKey, type CreatedKey } from '../support/create-key.ts';
 import {
   ask,
   call,
@@ -15,7 +16,6 @@ import {
   type TestDevice,
 } from '../support/hub-client.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
-import { issueKeys, type IssuedKey } from '../support/issue-keys.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const rooms = ['kitchen', 'office', 'hall'];
@@ -77,17 +77,17 @@ describe('scopes with the running hub', function () {
   let hub: RunningHub;
   const homes: Home[] = [];
   let devices: TestDevice[] = [];
-  let random: { scope: Scope; key: string }[] = [];
+  const random: { scope: Scope; key: string }[] = [];
   let keys: Record<
     'cook' | 'admin' | 'reader' | 'slow' | 'young' | 'careful' | 'operator',
-    IssuedKey
+    CreatedKey
   >;
 
   before(async () => {
-    const first = await startHub();
+    hub = await startHub();
     for (let index = 0; index < 8; index += 1) {
-      const device = await ask(first, 'device.register', registration(index));
-      const sensor = await ask(first, 'sensor.discover', {
+      const device = await ask(hub, 'device.register', registration(index));
+      const sensor = await ask(hub, 'sensor.discover', {
         mcu_id: device.device_id,
         static_schema: { manufacturer: 'Bosch', model: 'BMP580', i2c_address: '0x47' },
       });
@@ -98,36 +98,25 @@ describe('scopes with the running hub', function () {
         labels: { room: rooms[index % rooms.length]!, floor: String(index % 2) },
       });
     }
-    await first.stop();
-
-    const role = 'llm_admin' as const;
     const cook = { labels: { room: 'kitchen' } };
-    ({ keys } = await issueKeys(
-      {
-        cook: { role: 'llm_read', scope: cook },
-        admin: { role, scope: cook },
-        reader: { role, scope: { methods: ['device.*', 'hub.info', 'rpc.methods'] } },
-        slow: { role: 'llm_read', scope: { calls_per_minute: 3 } },
-        young: { role: 'llm_read', scope: { read_window: '1h' } },
-        careful: {
-          role: 'llm_write',
-          scope: {
-            commands: ['set', 'valve.*'],
-            arguments: { set: { properties: { level: { maximum: 10 } } } },
-          },
-        },
-        operator: { role: 'user_operator' },
-      },
-      first.dataDir,
-    ));
+    keys = {
+      cook: await createKey(hub, 'llm_read', cook),
+      admin: await createKey(hub, 'llm_admin', cook),
+      reader: await createKey(hub, 'llm_admin', {
+        methods: ['device.*', 'hub.info', 'rpc.methods'],
+      }),
+      slow: await createKey(hub, 'llm_read', { calls_per_minute: 3 }),
+      young: await createKey(hub, 'llm_read', { read_window: '1h' }),
+      careful: await createKey(hub, 'llm_write', {
+        commands: ['set', 'valve.*'],
+        arguments: { set: { properties: { level: { maximum: 10 } } } },
+      }),
+      operator: await createKey(hub, 'user_operator'),
+    };
     const drawn = fc.sample(scopes(homes), { numRuns: 30, seed: 20_261_128 });
-    const issued = await issueKeys(
-      Object.fromEntries(drawn.map((scope, index) => [index, { role, scope }])),
-      first.dataDir,
-    );
-    random = drawn.map((scope, index) => ({ scope, key: issued.keys[index]!.key }));
+    for (const scope of drawn)
+      random.push({ scope, key: (await createKey(hub, 'llm_admin', scope)).key });
 
-    hub = await startHub({ dataDir: first.dataDir });
     for (const { id, sensorId } of homes) {
       await ask(hub, 'telemetry.update', {
         device_id: id,
@@ -169,6 +158,7 @@ describe('scopes with the running hub', function () {
     ['rpc.methods', {}],
     ['hub.info', {}],
     ['hub.health', {}],
+    ['key.list', {}],
     ['schema.list', {}],
     ['schema.get', { name: 'mcu' }],
     ['comfort.assess', { temperature: 21, humidity: 50 }],
