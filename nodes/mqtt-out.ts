@@ -1,5 +1,6 @@
 import type { Node, NodeAPI } from 'node-red';
 import { ErrorCode, RpcError } from './core/rpc/errors.ts';
+import { isCommandTopic } from './core/security/topic-acl.ts';
 import { onInput, useHub, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface MqttOutDef extends HubNodeDef {
@@ -21,6 +22,12 @@ export default function (RED: NodeAPI): void {
           ErrorCode.InvalidParams,
           'a message is published on one topic, without wildcards',
           { field: 'topic' },
+        );
+      if (isCommandTopic(topic))
+        throw new RpcError(
+          ErrorCode.Unauthorized,
+          'commands go to devices through an execute node, which keeps to the policies',
+          { topic },
         );
       await hub.mqtt.publish(topic, payloadOf(message.payload), {
         qos: Number(def.qos) as 0 | 1 | 2,

@@ -40,6 +40,13 @@ export function optionalNumber(
   throw invalidParam(field, `${field} must be ${kind} from ${min} to ${max}`, { min, max });
 }
 
+/** True or false, or undefined if it is absent or null. @throws RpcError -32602 */
+export function optionalBoolean(params: JsonObject, field: string): boolean | undefined {
+  const value = params[field] ?? undefined;
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalidParam(field, `${field} must be true or false`);
+}
+
 /** An object param, or undefined if it is absent or null. @throws RpcError -32602 */
 export function optionalObject(params: JsonObject, field: string): JsonObject | undefined {
   const value = params[field] ?? undefined;

@@ -9,6 +9,8 @@ export const recordKinds = [
   'key_check',
   'behaviour',
   'lockdown',
+  'signing_secret',
+  'signature_id',
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 

@@ -79,9 +79,16 @@
     return problem === undefined || problem;
   }
 
-  function jsonProblem(text) {
+  /** JSON text of a list. */
+  function validJsonList(text) {
+    const problem = jsonProblem(text, true);
+    return problem === undefined || problem;
+  }
+
+  function jsonProblem(text, list = false) {
     try {
       const value = JSON.parse(text);
+      if (list) return Array.isArray(value) ? undefined : shared('problem.not_a_list');
       if (typeof value === 'boolean') return undefined;
       const isObject = value !== null && typeof value === 'object' && !Array.isArray(value);
       return isObject ? undefined : shared('problem.not_a_schema');
@@ -167,16 +174,17 @@
       .get()
       .map((element) => {
         const input = $(`#${prefix}-${element.dataset.jsonOf}`);
+        const isList = 'jsonList' in element.dataset;
         const editor = RED.editor.createEditor({
           id: element.id,
           mode: 'ace/mode/json',
           value: indented(input.val()),
         });
         const problem = $('<div class="llm-iot-problem"></div>').insertAfter(element);
-        const check = () => problem.text(jsonProblem(editor.getValue()) ?? '');
+        const check = () => problem.text(jsonProblem(editor.getValue(), isList) ?? '');
         editor.getSession().on('change', check);
         check();
-        return { editor, input };
+        return { editor, input, field: element.dataset.jsonOf };
       });
     openEditors.set(node, editors);
   }
@@ -227,6 +235,13 @@
     for (const { editor } of editorsOf(this)) editor.resize();
   }
 
+  /** The text in a JSON editor as it stands. */
+  function jsonText(node, field) {
+    return editorsOf(node)
+      .find((each) => each.field === field)
+      ?.editor.getValue();
+  }
+
   RED.llmIot = {
     paletteLabel,
     labelBy,
@@ -236,6 +251,8 @@
     outputLabels,
     onadd,
     validJson,
+    validJsonList,
+    jsonText,
     validNumber,
     validPath,
     textOf,

@@ -90,6 +90,10 @@ function describe(
       ...declared,
       properties: {
         device_id: { type: 'string', description: 'Which device; needed when several offer this' },
+        signature: {
+          type: 'object',
+          description: 'Needed for a critical command: { id, timestamp, signature }',
+        },
         ...properties,
       },
       required: several ? ['device_id', ...required] : required,

@@ -10,6 +10,7 @@ import { createAlerts } from '../core/alert/alerts.ts';
 import type { Alerts } from '../core/alert/ports.ts';
 import type { Clock } from '../core/clock.ts';
 import { createCommandExecutor } from '../core/command/executor.ts';
+import { createCommandGuard } from '../core/command/guard.ts';
 import type { CommandExecutor } from '../core/command/ports.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import { createDeviceRegistry } from '../core/device/registry.ts';
@@ -51,6 +52,7 @@ import { createHubInfo, type HubInfo } from './hub-info.ts';
 import { createHubLimits, type HubLimits } from './hub-limits.ts';
 import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
 import { openHubSecrets } from './hub-secrets.ts';
+import { createHubSigning, type HubSigning } from './hub-signing.ts';
 import { createHubStreams, type HubStreams } from './hub-streams.ts';
 import { createHubTelemetry, type HubTelemetry } from './hub-telemetry.ts';
 import { createInbound, type Inbound } from './inbound.ts';
@@ -74,6 +76,7 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   audit: AuditTrail;
   /** Seals what must not be read from disk. */
   secrets: SecretBox;
+  signing: Pick<HubSigning, 'issueSigningSecret'>;
   /** Shut while nodes are exchanged. */
   gate: Gate;
   streams: Streams;
@@ -160,11 +163,17 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const newKeys = await ensureHubKeys(keys, ids, settings);
     const schemas = createSchemaRegistry({ records, clock, templates: sensorTemplates });
     await schemas.load();
-    const devices = createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings });
+    const audit = createAuditTrail({ clock, log });
+    const signing = await createHubSigning({
+      ...{ records, box: secrets, audit, events, clock, log },
+      ownerOf: (id) => devices.ownerOf(id),
+    });
+    const devices = signing.withSecrets(
+      createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings }),
+    );
     await devices.load();
 
     const presence = createDeviceService({ registry: devices, clock, events, log });
-    const audit = createAuditTrail({ clock, log });
     const hasDevice = (id: string): boolean => devices.ownerOf(id) === id;
     const oauth = createHubOAuth({ settings, hasDevice, audit, ids, clock, log });
     const limits = createHubLimits({ settings: settings.limits, clock, audit });
@@ -190,7 +199,11 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     opened.push(() => mqtt.close());
     const commands = createCommandExecutor({
       registry: devices,
-      link: () => createMqttDeviceLink(mqtt),
+      link: () => createMqttDeviceLink(mqtt, signing.signCommand),
+      guard: createCommandGuard({
+        ...{ registry: devices, store, audit, clock },
+        requireSignature: signing.requireSignature,
+      }),
       records,
       clock,
       ids,
@@ -287,6 +300,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       dispatcher,
       audit,
       secrets,
+      signing,
       gate,
       streams,
       mqtt,

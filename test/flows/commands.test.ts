@@ -352,6 +352,7 @@ describe('commands with the running hub', function () {
       assert.deepEqual(listed.untrusted, ['name', 'params', 'device_description']);
       assert.deepEqual(Object.keys(listed.params.properties), [
         'device_id',
+        'signature',
         'zone',
         'duration_seconds',
       ]);

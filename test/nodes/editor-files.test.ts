@@ -12,7 +12,7 @@ interface Manifest {
 }
 const manifest = JSON.parse(read('package.json')) as Manifest;
 const names = Object.keys(manifest['node-red'].nodes);
-const configNodes = new Set(['hub', 'broker', 'store']);
+const configNodes = new Set(['hub', 'broker', 'store', 'policy']);
 
 const catalogues = new Map<string, Record<string, unknown>>();
 const catalogueOf = (name: string): Record<string, unknown> => {

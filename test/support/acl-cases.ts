@@ -1,3 +1,4 @@
+import { isCommandTopic, mayPublish } from '../../nodes/core/security/topic-acl.ts';
 import type { Principal } from '../../nodes/core/security/types.ts';
 
 /** Users of a broker and topics of theirs and others', to compare who may do what. */
@@ -14,6 +15,10 @@ export const aclCases = {
   ],
   ownerOf: (id: string): string | undefined =>
     ['sensor-1', 'sensor-2'].includes(id) ? 'mcu-1' : undefined,
+  /** What the hub's own broker allows, and for the hub, which is `admin` at another broker, commands to devices. */
+  mayPublish: (user: string, topic: string): boolean =>
+    mayPublish(aclCases.users[user]!, topic, aclCases.ownerOf) ||
+    (user === 'admin' && isCommandTopic(topic)),
   topics: [
     'llm-iot/discovery/announce',
     'llm-iot/discovery/query',

@@ -8,7 +8,9 @@ import type { RecordStore } from '../records.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { Principal } from '../security/types.ts';
 import { createBatch } from './batch.ts';
+import type { SignedCall } from './call-signature.ts';
 import { readAnswer } from './device-answer.ts';
+import { closedGuard, type CommandGuard } from './guard.ts';
 import { createCommandHistory } from './history.ts';
 import { runCommand, type RunningCommand } from './lifecycle.ts';
 import type { CommandExecutor, CommandSettings } from './ports.ts';
@@ -27,10 +29,18 @@ export interface ExecutorDeps {
   ids: Ids;
   log: Log;
   settings?: CommandSettings;
+  guard?: CommandGuard;
+}
+
+/** By what way a command came. */
+interface Via {
+  /** Resolves once the call is known to be signed, asked for any number of times. @throws RpcError */
+  signed: () => Promise<void>;
+  policies: readonly string[];
 }
 
 export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
-  const { registry, records, clock, ids, log } = deps;
+  const { registry, records, clock, ids, log, guard = closedGuard } = deps;
   const { defaultTimeoutMs = 10_000, keep = 10_000 } = deps.settings ?? {};
   const history = createCommandHistory({ records, log, keep });
   const running = new Map<string, RunningCommand>();
@@ -52,6 +62,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
         { device_id: device.device_id },
       );
     const command = { id: ids.uuid(), request, issuedBy: principal?.id ?? 'flow' };
+    guard.sent(command.id, request);
     const started = runCommand({ clock, history, link, log }, command);
     running.set(started.id, started);
     busy.set(device.device_id, started);
@@ -73,17 +84,30 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     });
   };
 
-  const execute = async (
+  const via = (call: SignedCall, policy: string | undefined): Via => {
+    let signed: Promise<void> | undefined;
+    return {
+      signed: () => (signed ??= guard.requireSignature(call)),
+      policies: policy === undefined ? [] : [policy],
+    };
+  };
+  const run = async (
     params: JsonObject,
     principal: Principal | undefined,
+    { signed, policies }: Via,
   ): Promise<ExecuteResult> => {
-    const request = readRequest(registry, params, principal, defaultTimeoutMs);
+    const read = readRequest(registry, params, principal, defaultTimeoutMs);
+    const request = { ...read, critical: guard.isCritical(read, policies) };
+    if (request.critical) await signed();
     if (principal) deps.settings?.mayStart?.(principal, underWay.get(principal.id) ?? 0);
+    // No wait between the limits and the start: what they went by is still so when the command leaves.
+    guard.requirePolicy(request, principal, policies);
     const command = start(request, principal);
     countUnderWay(principal, 1);
     try {
       const result = await command.ended;
       ends.done += 1;
+      guard.done(command.id, request);
       if (result.applied_config) await keepConfig(request.targetId, result.applied_config);
       return showResult(result, request.sensitive);
     } catch (error) {
@@ -125,14 +149,24 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
 
   return {
     load: () => history.load(new Date(clock.now()).toISOString()),
-    execute,
-    executeBatch: createBatch({ execute, ownerOf: (id) => registry.ownerOf(id) }),
-    async callMethod(method, params, principal) {
+    execute: async (params, principal, policy) =>
+      run(params, principal, via({ method: 'device.execute', params, principal }, policy)),
+    executeBatch(params, principal, policy) {
+      const way = via({ method: 'device.batch_execute', params, principal }, policy);
+      const batch = createBatch({
+        execute: (one, by) => run(one, by, way),
+        ownerOf: (id) => registry.ownerOf(id),
+      });
+      return batch(params, principal);
+    },
+    async callMethod(method, params, principal, policy) {
       const args = { ...params };
       delete args['device_id'];
+      delete args['signature'];
       const seen = registry.seenBy(principal);
       const deviceId = methodOwner(seen, method, optionalString(params, 'device_id'));
-      return execute({ device_id: deviceId, command: method, arguments: args }, principal);
+      const command = { device_id: deviceId, command: method, arguments: args };
+      return run(command, principal, via({ method, params, principal }, policy));
     },
     answer(targetId, message) {
       const answer = readAnswer(message);
@@ -148,6 +182,8 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       const said = 'error' in outcome ? outcome.error : outcome.result;
       return recordLate(id, targetId, said) ? 'late' : 'unknown';
     },
+    setPolicy: (id, policy) => guard.setPolicy(id, policy, history.all()),
+    removePolicy: (id) => guard.removePolicy(id),
     stats: () => ({ pending: running.size, ...ends }),
     close() {
       const stopping = new RpcError(ErrorCode.InternalError, 'the hub is stopping');

@@ -11,6 +11,8 @@ export interface CommandHistory {
   /** Reads what is stored; commands that a stop of the hub cut off are marked as failed. @param now ISO 8601 */
   load(now: string): Promise<void>;
   get(commandId: string): CommandRecord | undefined;
+  /** The oldest first. */
+  all(): Iterable<CommandRecord>;
   /** Stores a command as it stands now, after whatever was stored of it before. */
   save(record: CommandRecord): Promise<void>;
   size(): number;
@@ -54,6 +56,7 @@ export function createCommandHistory(deps: {
       await Promise.all(cutOff.map((record) => save(stoppedWith(record, now))));
     },
     get: (commandId) => kept.get(commandId),
+    all: () => kept.values(),
     save,
     size: () => kept.size,
   };

@@ -90,7 +90,11 @@ export function runCommand(
     startedAt = clock.now();
     cancelTimeout = clock.after(timeoutMs, timeOut);
     const { command: method, arguments: params } = request;
-    await link.deliver(targetId, { id, method, params }, timeoutMs);
+    await link.deliver(
+      targetId,
+      { id, method, params, ...(request.critical && { critical: true }) },
+      timeoutMs,
+    );
     // The answer may be here before the broker's word that the command left.
     if (record.state === 'queued') await step('sent', { sent_at: now() });
   };

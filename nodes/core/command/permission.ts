@@ -11,10 +11,7 @@ import type { Principal } from '../security/types.ts';
  * critical. Of a command nobody declared nothing is known.
  */
 export function isSafeCommand(declaration: CommandDeclaration | undefined): boolean {
-  const { destructive, critical } = (declaration ?? { destructive: true }) as CommandDeclaration & {
-    critical?: boolean;
-  };
-  return destructive !== true && critical !== true;
+  return declaration !== undefined && !declaration.destructive && !declaration.critical;
 }
 
 /** @throws RpcError -32005 when the scope of a principal is not for this command, or not with these arguments */

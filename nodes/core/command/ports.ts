@@ -1,4 +1,5 @@
 import type { Principal } from '../security/types.ts';
+import type { Policy } from './guard.ts';
 import type { BatchResult, ExecuteResult } from './types.ts';
 
 type Params = Record<string, unknown>;
@@ -16,31 +17,46 @@ export interface CommandSettings {
 /** What became of a message on a response topic. */
 export type AnswerFate = 'matched' | 'late' | 'unknown' | 'malformed';
 
-/** Has devices carry out commands (specification sections 4.2, 8.1, 8.2), one at a time per MCU. */
+/**
+ * Has devices carry out commands (specification sections 4.2, 8.1, 8.2), one at a time per MCU. Every command goes
+ * through signatures, where it is critical, and policies: those that are always there, and `policy` (an id) if it is given.
+ */
 export interface CommandExecutor {
   /** Reads what is recorded; commands under way when the hub stopped become failed. */
   load(): Promise<void>;
   /**
-   * `device.execute`: `{ device_id, command, arguments?, timeout_ms? }`, the id of a device or a sensor.
+   * `device.execute`: `{ device_id, command, arguments?, timeout_ms?, signature? }`, the id of a device or a sensor.
    * @throws RpcError -32000 unknown, -32001 offline, -32002 busy, -32003 no answer in time, -32007 what the device
    * reports, -32602 a command or arguments the device did not declare, -32005 what the role or the scope is not for
    */
-  execute(params: Params, principal: Principal | undefined): Promise<ExecuteResult>;
+  execute(
+    params: Params,
+    principal: Principal | undefined,
+    policy?: string,
+  ): Promise<ExecuteResult>;
   /**
-   * `device.batch_execute`: `{ device_ids, command, arguments?, timeout_ms? }`; devices work concurrently, sensors of
+   * `device.batch_execute`: `{ device_ids, command, arguments?, timeout_ms?, signature? }`; devices work concurrently, sensors of
    * one MCU in turn. @throws RpcError -32602 for bad params, -32005 for a command or arguments that the scope is not
    * for; what fails at a device is in its result
    */
-  executeBatch(params: Params, principal: Principal | undefined): Promise<BatchResult>;
+  executeBatch(
+    params: Params,
+    principal: Principal | undefined,
+    policy?: string,
+  ): Promise<BatchResult>;
   /**
-   * A method registered by a device: `{ device_id?, ...arguments }`.
+   * A method registered by a device: `{ device_id?, signature?, ...arguments }`.
    * @throws RpcError -32601 if no device offers it, -32602 if several do and none is named, and as `execute`
    */
   callMethod(
     method: string,
     params: Params,
     principal: Principal | undefined,
+    policy?: string,
   ): Promise<ExecuteResult>;
+  /** Sets the policy of a config node, for every command or for those that name it. */
+  setPolicy(id: string, policy: Policy): void;
+  removePolicy(id: string): void;
   /** Takes the parsed response of a device or sensor, by the id of the topic it came on. */
   answer(targetId: string, message: unknown): AnswerFate;
   /** Commands under way and since start. */

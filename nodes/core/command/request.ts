@@ -21,6 +21,8 @@ export interface CommandRequest {
   timeoutMs: number;
   /** Names of what the target marked with `x-sensitive`. */
   sensitive: ReadonlySet<string>;
+  /** Whether it needs a signature, by its declaration. */
+  critical: boolean;
 }
 
 /** Bounds of `timeout_ms`. */
@@ -63,7 +65,8 @@ export function readRequest(
   const usual = declaration?.timeout_ms ?? defaultTimeoutMs;
   const timeoutMs = asked ?? Math.min(timeoutBounds.max, Math.max(timeoutBounds.min, usual));
   const sensitive = sensitiveNamesOf(target.sensor ?? target.device);
-  return { target, targetId, command, arguments: args, timeoutMs, sensitive };
+  const critical = declaration?.critical === true;
+  return { target, targetId, command, arguments: args, timeoutMs, sensitive, critical };
 }
 
 function declarationOf(target: Target, command: string): CommandDeclaration | undefined {

@@ -3,13 +3,14 @@ import type { ErrorObject } from '../rpc/errors.ts';
 /** Port: how a command reaches a device, whatever the protocol. */
 export interface DeviceLink {
   /**
-   * Hands a command to the device or sensor with this id: JSON-RPC `{ jsonrpc, id, method, params }`.
+   * Hands a command to the device or sensor with this id: JSON-RPC `{ jsonrpc, id, method, params }`; a critical
+   * one with the signature of the hub, when the device has a secret.
    * Resolves when it has left the hub; rejects with RpcError when there is no way to deliver it.
    * @param timeoutMs how long anybody waits for the answer; a link that can drop it undelivered after that does
    */
   deliver(
     targetId: string,
-    command: { id: string; method: string; params: Record<string, unknown> },
+    command: { id: string; method: string; params: Record<string, unknown>; critical?: true },
     timeoutMs: number,
   ): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import { cleanDocument, isObject, jsonSize, type JsonObject } from '../document.ts';
 import type { Emitter, HubEvents } from '../events.ts';
-import { invalidParam, optionalNumber, requiredString } from '../params.ts';
+import { invalidParam, optionalBoolean, optionalNumber, requiredString } from '../params.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { JsonSchema } from '../rpc/types.ts';
 import { toArgumentsSchema } from '../schema/arguments.ts';
@@ -15,6 +15,12 @@ const mostMethods = 64;
 const largestSchema = 16 * 1_024;
 const longestName = 128;
 const longestDescription = 512;
+
+/** Params of every call of a method. */
+const reserved = {
+  device_id: 'says which device a method is called on',
+  signature: 'is the signature of a call',
+};
 
 /** What a method may be called: lower case, with a namespace. */
 const methodName = /^[a-z0-9_]+(\.[a-z0-9_]+)+$/;
@@ -70,11 +76,13 @@ function declarationOf(params: JsonObject): CommandDeclaration {
   const schema = argumentsOf(params['schema'] ?? undefined);
   const description = cleanParam(params, 'description', longestDescription);
   const timeout = optionalNumber(params, 'timeout_ms', { min: 100, max: 300_000 });
+  const critical = optionalBoolean(params, 'critical');
   return {
     name,
     ...(description !== undefined && { description }),
     ...(schema && { arguments: schema }),
     ...(timeout !== undefined && { timeout_ms: timeout }),
+    ...(critical !== undefined && { critical }),
     method: true,
   };
 }
@@ -109,11 +117,9 @@ function argumentsOf(schema: unknown): JsonSchema | undefined {
     );
   const { arguments: declared = schema } = cleanDocument(schema);
   const result = toArgumentsSchema(declared, 'schema.arguments');
-  if (isObject(result['properties']) && Object.hasOwn(result['properties'], 'device_id'))
-    throw invalidParam(
-      'schema.arguments.device_id',
-      'device_id says which device a method is called on and cannot be an argument',
-    );
+  for (const [name, why] of Object.entries(reserved))
+    if (isObject(result['properties']) && Object.hasOwn(result['properties'], name))
+      throw invalidParam(`schema.arguments.${name}`, `${name} ${why} and cannot be an argument`);
   compileSchema(result);
   return result;
 }

@@ -29,6 +29,8 @@ export interface RegistrationResult {
   telemetry_interval: number;
   /** The device's own key; only here, and only when the device is new. */
   api_key?: string;
+  /** With which the hub signs critical commands to the device; only here, when it is made. */
+  signing_secret?: string;
   resumed?: true;
   /** Last configuration a command reported as applied, for the device to take up again. */
   applied_config?: Record<string, unknown>;

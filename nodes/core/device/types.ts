@@ -24,6 +24,8 @@ export interface CommandDeclaration {
   arguments?: JsonSchema;
   read_only?: boolean;
   destructive?: boolean;
+  /** Needs a signature of its caller, and reaches the device with one of the hub. */
+  critical?: boolean;
   timeout_ms?: number;
   /** Registered by `device.register_method`: callable as a method under its own name. */
   method?: boolean;

@@ -54,6 +54,7 @@ const commandSchema: JsonSchema = {
     arguments: { type: 'object' },
     read_only: { type: 'boolean' },
     destructive: { type: 'boolean' },
+    critical: { type: 'boolean' },
     timeout_ms: { type: 'integer', minimum: 100, maximum: 300_000 },
   },
 };
@@ -136,7 +137,7 @@ export function createCommandReader(): CommandReader {
           field: each.field === '' ? field : `${field}.${each.field}`,
         })),
       );
-      const { name, description, read_only, destructive, timeout_ms } =
+      const { name, description, read_only, destructive, critical, timeout_ms } =
         command as unknown as CommandDeclaration;
       if (seen.has(name)) throw refusal(subject, [{ field, problem: `is a second ${name}` }]);
       seen.add(name);
@@ -148,6 +149,7 @@ export function createCommandReader(): CommandReader {
         }),
         ...(read_only !== undefined && { read_only }),
         ...(destructive !== undefined && { destructive }),
+        ...(critical !== undefined && { critical }),
         ...(timeout_ms !== undefined && { timeout_ms }),
       };
     });

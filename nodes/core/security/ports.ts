@@ -12,3 +12,13 @@ export interface SecretBox {
   /** @throws Error when it was sealed with another key or for another purpose, or was changed */
   open(sealed: string, purpose: string): string;
 }
+
+/** Port: HMAC-SHA256. Keys and codes are base64. */
+export interface Mac {
+  /** The code of a text in UTF-8. */
+  of(key: string, text: string): string;
+  /** Whether two codes are the same; takes the same time for all codes of one length. */
+  same(one: string, other: string): boolean;
+  /** A new key of 256 random bits. */
+  newKey(): string;
+}

@@ -9,6 +9,7 @@ export type OwnerOf = (sensorId: string) => string | undefined;
 const announce = formatTopic({ branch: 'announce' });
 const query = formatTopic({ branch: 'query' });
 const devicesPrefix = `${topicRoot}/devices/`;
+const commandTopic = new RegExp(`^${topicRoot}/devices/[^/]*/command(/|$)`);
 
 /** Branches of the topic tree in which a device publishes, for itself and its sensors. */
 export const deviceBranches = ['telemetry', 'status', 'command-response'] as const;
@@ -83,7 +84,14 @@ export function mayPublish(
         return false;
     }
   }
-  return principal.role === 'llm_admin' && topic.startsWith(`${topicRoot}/`);
+  return (
+    principal.role === 'llm_admin' && topic.startsWith(`${topicRoot}/`) && !isCommandTopic(topic)
+  );
+}
+
+/** Where the hub alone speaks: a command that came another way would have met no policy and no signature. */
+export function isCommandTopic(topic: string): boolean {
+  return commandTopic.test(topic) && parseTopic(topic)?.branch !== 'command-response';
 }
 
 /** What the discovery handshake needs: the hub's questions, and the answer to this very client. */

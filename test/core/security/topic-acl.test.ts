@@ -126,7 +126,19 @@ describe('topic access', () => {
   it('gives an admin the whole tree and the $SYS topics to hear, and the tree to speak in', () => {
     each(subscribes, admin, ['llm-iot/#', 'llm-iot/devices/+/telemetry', '$SYS/#'], true);
     each(subscribes, admin, ['#', '+/devices/x', 'other/#'], false);
-    each(publishes, admin, ['llm-iot/devices/mcu-1/command/request', 'llm-iot/alerts/error'], true);
+    each(
+      publishes,
+      admin,
+      ['llm-iot/devices/mcu-1/command/response', 'llm-iot/alerts/error'],
+      true,
+    );
+    each(
+      publishes,
+      admin,
+      ['request', 'request/', 'other', ''].map((end) => `llm-iot/devices/mcu-1/command/${end}`),
+      false,
+    );
+    each(publishes, admin, ['llm-iot/devices/mcu-1/command'], false);
     each(publishes, admin, ['$SYS/x/new/clients', 'other', 'llm-iot/devices/+/status'], false);
   });
 
