@@ -42,6 +42,7 @@ import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAccess, type HubAccess } from './hub-access.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
+import { createHubAttestation } from './hub-attestation.ts';
 import { createHubAuthentication, createStands } from './hub-authentication.ts';
 import { createHubAuthorization } from './hub-authorization.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
@@ -168,8 +169,9 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ...{ records, box: secrets, audit, events, clock, log },
       ownerOf: (id) => devices.ownerOf(id),
     });
+    const attest = createHubAttestation({ dataDir: settings.dataDir, clock, log, audit });
     const devices = signing.withSecrets(
-      createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings }),
+      createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings, attest }),
     );
     await devices.load();
 

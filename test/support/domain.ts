@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../nodes/core/clock.ts';
+import type { Attest } from '../../nodes/core/device/attestation.ts';
 import type { DeviceSettings } from '../../nodes/core/device/ports.ts';
 import { createDeviceRegistry } from '../../nodes/core/device/registry.ts';
 import { createEmitter, type HubEvents } from '../../nodes/core/events.ts';
@@ -47,6 +49,8 @@ export function createDomain(
   options: {
     records?: ReturnType<typeof createMemoryRecords>;
     settings?: Partial<DeviceSettings>;
+    /** Makes the check of attestations. */
+    attest?: (clock: Clock) => Attest;
   } = {},
 ) {
   const records = options.records ?? createMemoryRecords();
@@ -61,7 +65,10 @@ export function createDomain(
     maxDevices: 1_000,
     ...options.settings,
   };
-  const registry = createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings });
+  const registry = createDeviceRegistry({
+    ...{ records, keys, schemas, clock, ids, events, settings },
+    ...(options.attest && { attest: options.attest(clock) }),
+  });
   const told: string[] = [];
   const names = [
     'registered',

@@ -7,13 +7,14 @@ import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { SchemaRegistry } from '../schema/ports.ts';
 import { devicesOf, type Sees } from '../security/scope-rules.ts';
 import type { KeyRing, Principal } from '../security/types.ts';
+import type { Attest } from './attestation.ts';
 import { hardwareIdOf, identityOf, staticSchemaOf } from './describe.ts';
 import { keepLearned, keepMethods } from './merge.ts';
 import { declarationsOf, describeNewDevice, intervalsOf } from './new-device.ts';
 import type { DeviceSettings, RegistrationResult } from './ports.ts';
 import { showDevice } from './show.ts';
 import type { DeviceStore } from './store.ts';
-import type { DeviceRecord } from './types.ts';
+import type { Attestation, DeviceRecord } from './types.ts';
 
 export interface RegistrationDeps {
   store: DeviceStore;
@@ -23,6 +24,7 @@ export interface RegistrationDeps {
   ids: Ids;
   events: Emitter<HubEvents>;
   settings: DeviceSettings;
+  attest?: Attest;
 }
 
 /** What a registration asks for, read and cleaned. */
@@ -40,7 +42,7 @@ interface Request {
 export function createRegistration(
   deps: RegistrationDeps,
 ): (params: JsonObject, principal: Principal | undefined) => Promise<RegistrationResult> {
-  const { store, keys, schemas, clock, ids, events, settings } = deps;
+  const { store, keys, schemas, clock, ids, events, settings, attest } = deps;
   let underWay = 0;
 
   const read = (params: JsonObject, caller: Principal | undefined): Request => {
@@ -78,6 +80,12 @@ export function createRegistration(
     return device;
   };
 
+  const attested = (
+    { params, hardwareId }: Request,
+    deviceType: string,
+    before?: Attestation,
+  ): Attestation | undefined => attest?.(params, { hardwareId, deviceType, before });
+
   const create = async (request: Request): Promise<RegistrationResult> => {
     if (store.counts().devices + underWay >= settings.maxDevices)
       throw new RpcError(
@@ -86,8 +94,10 @@ export function createRegistration(
         { limit: settings.maxDevices },
       );
     const now = new Date(clock.now()).toISOString();
-    const device = describeNewDevice(request, { id: ids.uuid(), now, schemas, settings });
-    if (request.sees && !request.sees(device)) throw outOfScope();
+    const described = describeNewDevice(request, { id: ids.uuid(), now, schemas, settings });
+    if (request.sees && !request.sees(described)) throw outOfScope();
+    const attestation = attested(request, described.device_type);
+    const device = attestation ? { ...described, attestation } : described;
     underWay += 1;
     try {
       // Written together, they share one commit.
@@ -110,7 +120,8 @@ export function createRegistration(
   const resume = async (request: Request, device: DeviceRecord): Promise<RegistrationResult> => {
     const { principal, sees } = request;
     if (!mayResume(principal, device) || (sees && !sees(device))) throw needsItsKey();
-    const refresh = refreshOf(request, device, schemas);
+    const attestation = attested(request, device.device_type, device.attestation);
+    const refresh = refreshOf(request, device, schemas, attestation);
     const resumed = await store.change(device.device_id, refresh);
     if (!resumed)
       throw new RpcError(ErrorCode.DeviceNotFound, 'this device was removed; register it again', {
@@ -164,6 +175,7 @@ function refreshOf(
   request: Request,
   device: DeviceRecord,
   schemas: SchemaRegistry,
+  attestation: Attestation | undefined,
 ): (current: DeviceRecord) => DeviceRecord {
   const { params, schema, hardwareId } = request;
   const changed = JSON.stringify(schema) !== JSON.stringify(device.static_schema);
@@ -175,6 +187,8 @@ function refreshOf(
       ...(hardwareId !== undefined && { hardware_id: hardwareId }),
       ...intervals,
     };
+    if (attestation) next.attestation = attestation;
+    else delete next.attestation;
     if (declared) {
       Object.assign(next, identityOf(schema), declared, {
         static_schema: schema,
@@ -184,6 +198,7 @@ function refreshOf(
     }
     const same =
       !declared &&
+      next.attestation === current.attestation &&
       next.hardware_id === current.hardware_id &&
       next.heartbeat_interval === current.heartbeat_interval &&
       next.telemetry_interval === current.telemetry_interval;

@@ -31,6 +31,17 @@ export interface CommandDeclaration {
   method?: boolean;
 }
 
+/** Proof of the firmware a device booted, as it was checked when it registered or resumed last. */
+export interface Attestation {
+  attested: true;
+  /** SHA-256 of the firmware, in hexadecimal. */
+  measurement: string;
+  /** Id of the vendor's key that signed it. */
+  key_id: string;
+  /** ISO 8601, by the device. */
+  attested_at: string;
+}
+
 /** A device as it is stored. JSON, snake_case as in the protocol. */
 export interface DeviceRecord {
   device_id: string;
@@ -49,6 +60,8 @@ export interface DeviceRecord {
   commands: CommandDeclaration[];
   /** Whether the device declared its commands at all; if not, any command name is passed on. */
   commands_declared: boolean;
+  /** Absent when it did not attest when it registered or resumed last. */
+  attestation?: Attestation;
   /** Last configuration a command reported as applied. */
   applied_config?: Record<string, unknown>;
   /** Names that it marked with `x-sensitive` before and does not now: secret all the same. */
