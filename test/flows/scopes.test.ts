@@ -170,7 +170,6 @@ describe('scopes with the running hub', function () {
     ['sensor.list', { limit: 1 }],
     ['alert.list', {}],
     ['alert.list', { limit: 1 }],
-    ['key.list', {}],
     ['telemetry.latest', {}],
     ['telemetry.latest', { device_ids: asked }],
     ['data.query', { device_ids: asked, time_range: timeRange }],
