@@ -13,6 +13,7 @@ import { readAnswer } from './device-answer.ts';
 import { closedGuard, type CommandGuard } from './guard.ts';
 import { createCommandHistory } from './history.ts';
 import { runCommand, type RunningCommand } from './lifecycle.ts';
+import { requireUncritical } from './permission.ts';
 import type { CommandExecutor, CommandSettings } from './ports.ts';
 import { showResult } from './show.ts';
 import { readRequest, type CommandRequest } from './request.ts';
@@ -98,7 +99,10 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
   ): Promise<ExecuteResult> => {
     const read = readRequest(registry, params, principal, defaultTimeoutMs);
     const request = { ...read, critical: guard.isCritical(read, policies) };
-    if (request.critical) await signed();
+    if (request.critical) {
+      requireUncritical(principal, request.command);
+      await signed();
+    }
     if (principal) deps.settings?.mayStart?.(principal, underWay.get(principal.id) ?? 0);
     // No wait between the limits and the start: what they went by is still so when the command leaves.
     guard.requirePolicy(request, principal, policies);

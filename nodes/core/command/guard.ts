@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { DeviceRegistry } from '../device/ports.ts';
+import { isObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import type { AuditTrail } from '../security/audit.ts';
 import { createCommandMemory } from '../security/command-memory.ts';
@@ -47,7 +48,7 @@ export interface CommandGuard {
 }
 
 export function createCommandGuard(deps: {
-  registry: Pick<DeviceRegistry, 'resolve'>;
+  registry: Pick<DeviceRegistry, 'resolve' | 'canSee'>;
   store: Pick<TelemetryStore, 'latest'>;
   requireSignature: RequireSignature;
   audit: AuditTrail;
@@ -92,6 +93,15 @@ export function createCommandGuard(deps: {
     });
   };
 
+  /** Whether what a rule says would tell somebody of a device that their scope hides. */
+  const dependsOnHidden = (
+    { allowed: { interlock } }: Objection,
+    principal: Principal | undefined,
+  ): boolean =>
+    isObject(interlock) &&
+    typeof interlock['device_id'] === 'string' &&
+    !registry.canSee(principal, interlock['device_id']);
+
   return {
     setPolicy(id, policy, records) {
       policies.set(id, policy);
@@ -132,6 +142,12 @@ export function createCommandGuard(deps: {
         policy,
         details: { arguments: masked(request.arguments, request.sensitive), allowed },
       });
+      if (dependsOnHidden(found, principal))
+        throw new RpcError(
+          ErrorCode.Unauthorized,
+          `policy ${policy}: ${request.command} depends on a device that is not in the scope of this key`,
+          { policy },
+        );
       throw new RpcError(ErrorCode.Unauthorized, said, { policy, allowed });
     },
     sent(id, request) {

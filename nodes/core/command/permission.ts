@@ -61,3 +61,13 @@ export function requireCommandOfRole(
     },
   );
 }
+
+/** @throws RpcError -32005 for a `user_operator` and a command that a policy makes critical, whatever the device says */
+export function requireUncritical(principal: Principal | undefined, command: string): void {
+  if (principal?.role !== 'user_operator') return;
+  throw new RpcError(
+    ErrorCode.Unauthorized,
+    `the role user_operator may only have safe commands carried out; a policy makes ${command} critical`,
+    { field: 'command', role: principal.role },
+  );
+}

@@ -380,4 +380,40 @@ describe('policies in the way of a command', () => {
     clock.advance(30_001);
     await assert.rejects(by(heat), rpcError(-32005, /30 s are allowed/));
   });
+
+  it('makes a command critical for a user_operator too, who may then not have it carried out', async () => {
+    const { register, commands, policy, sent } = await createGuarded();
+    const { device_id } = await register({}, door);
+    const operator: Principal = { id: 'olga', role: 'user_operator' };
+    const dim = { device_id, command: 'dim', arguments: { level: 1 } };
+    await commands.execute(dim, operator);
+    policy([{ name: 'signed', for: { commands: ['dim'] }, critical: true }]);
+    await assert.rejects(commands.execute(dim, operator), rpcError(-32005, /critical/));
+    assert.equal(sent.length, 1);
+  });
+
+  it('does not tell of a device that the scope of the caller hides', async () => {
+    const { register, commands, policy, told } = await createGuarded();
+    const { device_id } = await register();
+    const { device_id: fan } = await register();
+    policy([
+      {
+        ...{ name: 'fan is on', for: { commands: ['heat'] } },
+        interlock: { device_id: fan, command: 'on', undone_by: ['off'] },
+      },
+    ]);
+    const refused = async (scope: Principal['scope']): Promise<string> => {
+      const principal: Principal = { ...writer, ...(scope && { scope }) };
+      const error = await commands
+        .execute({ device_id, command: 'heat' }, principal)
+        .catch((thrown: unknown) => thrown);
+      return JSON.stringify((error as RpcError).toObject());
+    };
+    const hidden = await refused({ device_ids: [device_id] });
+    assert.match(hidden, /-32005.*not in the scope/);
+    assert.ok(!hidden.includes(fan));
+    for (const scope of [undefined, { commands: ['heat'] }, { device_ids: [device_id, fan] }])
+      assert.ok((await refused(scope)).includes(fan));
+    assert.ok(told.every(({ reason }) => reason?.includes(fan)));
+  });
 });
