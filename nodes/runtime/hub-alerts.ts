@@ -30,6 +30,10 @@ export const alertsSeenBy =
   ({ device_id: id }) =>
     id === undefined ? !narrowsDevices(principal?.scope) : canSee(principal, id);
 
+/** What an alarm says may be in the words of a device. */
+const labelled = (alert: AlertRecord): AlertRecord & { untrusted: string[] } =>
+  markUntrusted(alert, ['message', 'data']);
+
 export function createHubAlerts(deps: {
   alerts: Alerts;
   mqtt: MqttLink;
@@ -42,7 +46,7 @@ export function createHubAlerts(deps: {
   const publish = async (alert: AlertRecord): Promise<void> => {
     if (alert.device_id) streams.publish(alert.device_id, 'alerts', alert, clock.now());
     const branch = alert.severity === 'error' ? 'alert-error' : 'alert-warning';
-    await mqtt.publish(formatTopic({ branch }), JSON.stringify(alert), { qos: 1 });
+    await mqtt.publish(formatTopic({ branch }), JSON.stringify(labelled(alert)), { qos: 1 });
   };
 
   return {
@@ -61,7 +65,7 @@ export function createHubAlerts(deps: {
       const by = principal?.id ?? 'flow';
       const alert = await alerts.acknowledge(id, by, alertsSeenBy(principal, canSee));
       await publish(alert);
-      return alert;
+      return labelled(alert);
     },
     listAlerts: (params, principal) =>
       markUntrusted(alerts.list(params, alertsSeenBy(principal, canSee)), [

@@ -100,13 +100,19 @@ describe('secrets planted everywhere', function () {
   it('are in no answer, no log and no file after a day of a hub', async () => {
     const secret = { type: 'string', 'x-sensitive': true, maxLength: 64 };
     const wifi = of('an x-sensitive value');
-    const device = await joinDevice(
-      hub,
-      esp32('planted', {
-        commands: { configure: { arguments: { ssid: 'string', wifi: secret } } },
-      }),
-    );
+    const board = esp32('planted', {
+      commands: { configure: { arguments: { ssid: 'string', wifi: secret } } },
+    });
+    const device = await joinDevice(hub, board);
     secrets['the key of a device'] = device.key;
+    const asking = { ...board, signing_secret: true };
+    const { signing_secret } = await ask(hub, 'device.register', asking, device.key);
+    secrets['the signing secret of a device'] = signing_secret;
+    const made = await ask(hub, 'key.create', { role: 'llm_read', name: 'reader' });
+    secrets['a key that was made'] = made.key;
+    const rotated = await ask(hub, 'key.rotate', { key_id: made.key_id });
+    secrets['a key that was rotated'] = rotated.key;
+    await note('hub.info of a reader', call(hub, 'hub.info', {}, rotated.key));
     await device.onCommand(({ params }) =>
       (params as { ssid: string }).ssid === 'bad'
         ? { error: { code: 1, message: 'no', data: params } }
@@ -126,6 +132,7 @@ describe('secrets planted everywhere', function () {
     await device.publish('telemetry', temperature(20));
     await device.publish('telemetry', '{"measurement_type":');
     for (const method of [
+      'key.list',
       'device.list',
       'sensor.list',
       'telemetry.latest',
