@@ -11,8 +11,8 @@ import type { RecordStore } from '../core/records.ts';
 import type { AuditTrail } from '../core/security/audit.ts';
 import type { SecretBox } from '../core/security/ports.ts';
 import { createReplayGuard } from '../core/security/replay-guard.ts';
-import { createSigningSecrets } from '../core/security/signing-secrets.ts';
-import type { Principal } from '../core/security/types.ts';
+import { createSigningSecrets, type Signer } from '../core/security/signing-secrets.ts';
+import type { KeyRing, Principal } from '../core/security/types.ts';
 
 const hour = 3_600_000;
 const longestOverlap = 2_592_000;
@@ -32,8 +32,11 @@ export interface HubSigning {
     method: string;
     params: Params;
   }) => SignedMessage | undefined;
-  /** `key.signing_secret`: `{ key_id, overlap_seconds? }`. @throws RpcError -32602 */
-  issueSigningSecret(params: Params): Promise<{
+  /** `key.signing_secret`: `{ key_id, overlap_seconds? }`, the id of a key, of who has a token, or `flow`. @throws RpcError -32602 */
+  issueSigningSecret(
+    params: Params,
+    by: Principal,
+  ): Promise<{
     key_id: string;
     signing_secret: string;
     earlier_good_until?: string;
@@ -43,6 +46,7 @@ export interface HubSigning {
 export async function createHubSigning(deps: {
   records: RecordStore;
   box: SecretBox;
+  keys: Pick<KeyRing, 'onEnd'>;
   audit: AuditTrail;
   events: Emitter<HubEvents>;
   ownerOf: (id: string) => string | undefined;
@@ -53,10 +57,16 @@ export async function createHubSigning(deps: {
   const secrets = createSigningSecrets({ ...deps, mac: nodeMac });
   const replays = createReplayGuard(deps);
   await Promise.all([secrets.load(), replays.load()]);
-  events.on('removed', ({ device }) => {
+  const forget = (signer: Signer): void => {
     secrets
-      .remove(`device:${device.device_id}`)
-      .catch((error: unknown) => log.error(`signing secret of a device: ${String(error)}`));
+      .remove(signer)
+      .catch((error: unknown) =>
+        log.error(`a signing secret could not be removed: ${String(error)}`),
+      );
+  };
+  events.on('removed', ({ device }) => forget(`device:${device.device_id}`));
+  deps.keys.onEnd((id, why) => {
+    if (why !== 'disabled') forget(`caller:${id}`);
   });
 
   /** The secret for a device that registers: when it has a critical command and no secret yet, or asks for one. */
@@ -92,13 +102,17 @@ export async function createHubSigning(deps: {
       const known = secrets.of(`device:${deps.ownerOf(command.targetId) ?? ''}`);
       return known.length === 0 ? undefined : signMessage(nodeMac, known, command, clock.now());
     },
-    async issueSigningSecret(params) {
+    async issueSigningSecret(params, by) {
       const keyId = requiredString(params, 'key_id');
       if (keyId.length > longestId)
         throw invalidParam('key_id', `key_id may have ${longestId} characters`);
       const bounds = { min: 0, max: longestOverlap, integer: true };
       const overlap = (optionalNumber(params, 'overlap_seconds', bounds) ?? 3_600) * 1_000;
       const { secret, others } = await secrets.issue(`caller:${keyId}`, overlap);
+      audit.record({
+        ...{ action: 'key', outcome: 'ok', subject: 'key.signing_secret', principal: by },
+        details: { key_id: keyId, overlap_seconds: overlap / 1_000 },
+      });
       const until = new Date(clock.now() + overlap).toISOString();
       return {
         key_id: keyId,

@@ -166,7 +166,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     await schemas.load();
     const audit = createAuditTrail({ clock, log });
     const signing = await createHubSigning({
-      ...{ records, box: secrets, audit, events, clock, log },
+      ...{ records, box: secrets, keys, audit, events, clock, log },
       ownerOf: (id) => devices.ownerOf(id),
     });
     const attest = createHubAttestation({ dataDir: settings.dataDir, clock, log, audit });

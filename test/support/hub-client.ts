@@ -58,6 +58,8 @@ export const esp32 = (hardwareId?: string, more: object = {}): object => ({
 export interface TestDevice {
   id: string;
   key: string;
+  /** Only of a device with a critical command. */
+  signingSecret?: string;
   mqtt: MqttClient;
   publish(branch: 'telemetry' | 'status' | 'command/response', payload: unknown): Promise<void>;
   /** Answers every command with what this returns: `{ result }` or `{ error }`; undefined stays silent. */
@@ -72,12 +74,11 @@ export async function joinDevice(
   registration: object = esp32(),
   options: { will?: boolean; protocolVersion?: 4 | 5 } = {},
 ): Promise<TestDevice> {
-  const { device_id: id, api_key: key } = await ask(
-    hub,
-    'device.register',
-    registration,
-    hub.registrationKey,
-  );
+  const {
+    device_id: id,
+    api_key: key,
+    signing_secret: signingSecret,
+  } = await ask(hub, 'device.register', registration, hub.registrationKey);
   const topic = (branch: string): string => `llm-iot/devices/${id}/${branch}`;
   const mqtt = await connectAsync(hub.mqttUrl, {
     username: id,
@@ -99,6 +100,7 @@ export async function joinDevice(
   return {
     id,
     key,
+    ...(signingSecret !== undefined && { signingSecret }),
     mqtt,
     async publish(branch, payload) {
       const body = typeof payload === 'string' ? payload : JSON.stringify(payload);

@@ -57,6 +57,7 @@ export const roleCalls: Record<string, RoleCall> = {
   'key.lockdown': { params: () => ({ active: false }) },
   'key.revoke': ofKey,
   'key.rotate': ofKey,
+  'key.signing_secret': ofKey,
   'rpc.methods': none,
   'schema.get': { params: () => ({ name: 'mcu' }) },
   'schema.list': none,

@@ -36,6 +36,7 @@ export const methodRoles: Readonly<Record<string, readonly Role[] | 'open'>> = {
   'key.lockdown': administrators,
   'key.revoke': administrators,
   'key.rotate': ['device'],
+  'key.signing_secret': administrators,
   'rpc.methods': everybody,
   'schema.get': everybody,
   'schema.list': everybody,
