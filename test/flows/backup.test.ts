@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { cp, mkdtemp, readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,7 +38,11 @@ describe('hub.backup', function () {
 
     const dataDir = await mkdtemp(join(tmpdir(), 'llm-iot-restored-'));
     await cp(folder, dataDir, { recursive: true });
-    await cp(join(hub.dataDir, 'secret-key'), join(dataDir, 'secret-key')); // is in no backup
+    // The key is in no backup, and without it the hub does not start.
+    await assert.rejects(startHub({ dataDir }), /the key of this data directory is missing/);
+    const env = { LLM_IOT_SECRET_KEY: randomBytes(32).toString('hex') };
+    await assert.rejects(startHub({ dataDir, env }), /is not the one of this data directory/);
+    await cp(join(hub.dataDir, 'secret-key'), join(dataDir, 'secret-key'));
     const restored = await startHub({ dataDir });
     const { series } = await ask(restored, 'data.query', {
       device_ids: [device.id],

@@ -37,7 +37,7 @@ const startArguments = (): string[] => {
 
 /**
  * Starts a hub; `dataDir` of an earlier one continues it; `signal` kills it, also before it is ready. Rejects with its
- * output if it is not ready in 30 s.
+ * output if it could not start, or is not ready in 30 s.
  */
 export async function startHub(
   options: { env?: Record<string, string>; dataDir?: string; signal?: AbortSignal } = {},
@@ -74,6 +74,10 @@ export async function startHub(
     }, 30_000);
     const read = (chunk: Buffer): void => {
       text += chunk.toString();
+      if (text.includes('the hub could not start')) {
+        hub.kill('SIGKILL');
+        return; // its end rejects
+      }
       if (!text.includes('LLM-IoT hub is ready')) return;
       clearTimeout(timer);
       resolve();
