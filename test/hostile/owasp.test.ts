@@ -1,0 +1,465 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { ask, call, openSocket, type RpcResponse } from '../support/hub-client.ts';
+import { post } from '../support/house.ts';
+import { startSite, type Site } from './site.ts';
+
+const unauthorized = -32005;
+
+/** A method as `rpc.methods` describes it. */
+interface Method {
+  name: string;
+  params: { properties?: Record<string, unknown>; required?: string[] };
+  roles: string[];
+}
+
+/** A method of the flow that shows how to add one's own. */
+const example = 'comfort.assess';
+
+/** Attacks by the OWASP API Security Top 10 (2023), each on a running hub. */
+describe('the OWASP API Security Top 10 on a running hub', function () {
+  this.timeout(60_000);
+  let site: Site;
+  let methods: Method[];
+
+  before(async () => {
+    site = await startSite();
+    ({ methods } = await ask(site.hub, 'rpc.methods'));
+    assert.ok(methods.length > 20);
+  });
+  after(() => site.end());
+  afterEach(async () => {
+    await site.assertAlive();
+    await site.assertUntouched();
+  });
+
+  const refused = ({ error }: RpcResponse, what: string, code = unauthorized): void =>
+    assert.equal(error?.code, code, `${what}: ${JSON.stringify(error)}`);
+  const rpc = (method: string, params: object): string =>
+    JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+
+  it('API1 object level: a device reaches no other device, by any method and any field, over HTTP and WebSocket', async () => {
+    const { hub, attacker, victim } = site;
+    const { sensor_id: sensor } = await ask(
+      hub,
+      'sensor.discover',
+      { mcu_id: victim.id, static_schema: { manufacturer: 'Bosch', model: 'BMP580' } },
+      victim.key,
+    );
+    const socket = await openSocket(hub, attacker.key);
+    let tried = 0;
+    for (const { name, params } of methods) {
+      const fields = Object.keys(params.properties ?? {});
+      for (const id of [victim.id, sensor])
+        for (const target of [
+          { device_id: id },
+          { mcu_id: id },
+          { sensor_id: id },
+          { device_ids: [id] },
+          { device_id: attacker.id, device_ids: [attacker.id, id] },
+          { device_id: attacker.id, mcu_id: id },
+          { device_id: attacker.id, data: { live_readings: [{ device_id: id, value: 99 }] } },
+          { device_id: attacker.id, data: { live_readings: [{ sensor_id: id, value: 99 }] } },
+          { channels: [`device.${id}.telemetry`] },
+        ]) {
+          if (!Object.keys(target).some((field) => fields.includes(field))) continue;
+          if (name === 'device.heartbeat' && 'data' in target) continue;
+          const rest = {
+            measurement_type: 'temperature',
+            ...(name === 'telemetry.update' && !('data' in target)
+              ? { data: { live_readings: [{ measurement_type: 'temperature', value: 99 }] } }
+              : {}),
+          };
+          const all = Object.fromEntries(
+            Object.entries({ ...rest, ...target }).filter(([field]) => fields.includes(field)),
+          );
+          tried += 1;
+          for (const answer of [
+            await call(hub, name, all, attacker.key),
+            await socket.call(name, all),
+          ])
+            assertNothingOf(answer, `${name} ${JSON.stringify(all)}`, [victim.id, sensor]);
+        }
+    }
+    assert.ok(tried > 60, String(tried));
+    await socket.close();
+    await ask(hub, 'device.get', { device_id: victim.id });
+    await site.assertUntouched();
+  });
+
+  /** An answer that is a refusal, or says nothing of these ids beyond what was asked. */
+  function assertNothingOf(answer: RpcResponse, what: string, ids: string[]): void {
+    if (answer.error) {
+      assert.ok(
+        [-32005, -32602, -32000, -32601, -32600].includes(answer.error.code),
+        `${what}: ${JSON.stringify(answer)}`,
+      );
+      return;
+    }
+    const text = JSON.stringify(answer.result);
+    for (const id of ids) assert.ok(!text.includes(id), `${what}: ${text}`);
+  }
+
+  it('API2 authentication: nothing but a valid key counts, wherever it is put', async () => {
+    const { hub } = site;
+    const good = hub.adminKey;
+    const body = rpc('hub.info', {});
+    const json = { 'content-type': 'application/json' };
+    for (const headers of [
+      {},
+      { authorization: '' },
+      { authorization: 'Bearer' },
+      { authorization: 'Bearer ' },
+      { authorization: good },
+      { authorization: `Basic ${Buffer.from(`admin:${good}`).toString('base64')}` },
+      { authorization: `Token ${good}` },
+      { authorization: `Bearer ${good}x` },
+      { authorization: `Bearer ${good.slice(0, -1)}` },
+      { authorization: `Bearer ${good.toUpperCase()}` },
+      { authorization: `Bearer ${good} ${good}` },
+      { authorization: `Bearer ${good}, Bearer x` },
+      { authorization: `Bearer __proto__` },
+      { authorization: `Bearer ${'a'.repeat(8_000)}` },
+      {
+        authorization: 'Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJsbG1fYWRtaW4ifQ.',
+      },
+      { cookie: `key=${good}; authorization=Bearer ${good}` },
+      { 'x-api-key': good },
+      { 'x-authorization': `Bearer ${good}` },
+    ]) {
+      const answer = await fetch(`${hub.url}/rpc`, {
+        method: 'POST',
+        headers: { ...json, ...headers } as Record<string, string>,
+        body,
+      });
+      assert.equal(answer.status, 401, JSON.stringify(headers).slice(0, 100));
+      assert.match(answer.headers.get('www-authenticate') ?? '', /^Bearer/);
+      const text = await answer.text();
+      assert.match(text, /-32005/);
+      assert.ok(!text.includes(good.slice(0, 12)), 'an error repeats no key');
+    }
+    for (const query of [
+      `?key=${good}`,
+      `?access_token=${good}`,
+      `?authorization=Bearer%20${good}`,
+    ]) {
+      const answer = await fetch(`${hub.url}/rpc${query}`, { method: 'POST', headers: json, body });
+      assert.ok([401, 404].includes(answer.status), query);
+    }
+    for (const key of ['', 'x', `${good}x`]) await assert.rejects(openSocket(hub, key), /401/);
+  });
+
+  it('API2 authentication: without a key there is hub.health, and nothing tells what else there is', async () => {
+    const { hub } = site;
+    for (const name of [
+      ...methods.map((method) => method.name),
+      'no.such.method',
+      'toString',
+      '__proto__',
+    ]) {
+      const { status, json } = await post(hub, rpc(name, {}), null);
+      if (name === 'hub.health') assert.equal(status, 200);
+      else {
+        assert.equal(status, 401, name);
+        assert.equal(json.error.code, unauthorized, name);
+        assert.equal(json.error.data?.nearest, undefined);
+      }
+    }
+    const { json } = await post(hub, rpc('hub.health', {}), null);
+    assert.doesNotMatch(JSON.stringify(json.result), /device_id|api_key|\/tmp\//);
+  });
+
+  it('API3 properties: nobody writes what is the hub’s to say, and no answer holds a secret', async () => {
+    const { hub, attacker } = site;
+    const claims = {
+      role: 'llm_admin',
+      registration: false,
+      api_key_hash: 'x',
+      status: 'online',
+      assigned_at: '2000-01-01T00:00:00Z',
+      owner: 'me',
+      scope: null,
+      is_admin: true,
+    };
+    const fresh = await call(
+      hub,
+      'device.register',
+      {
+        device_type: 'mcu',
+        ...claims,
+        static_schema: { manufacturer: 'a', model: 'b', ...claims },
+      },
+      hub.registrationKey,
+    );
+    if (fresh.result) {
+      const { device_id, api_key } = fresh.result;
+      refused(await call(hub, 'hub.info', {}, api_key), 'a device that says it is an admin');
+      const device = await ask(hub, 'device.get', { device_id });
+      assert.notEqual(device.assigned_at, claims.assigned_at);
+      assert.equal(device.role, undefined);
+      await ask(hub, 'device.remove', { device_id });
+    } else assert.equal(fresh.error?.code, -32602);
+    for (const change of [{ device_id: 'other' }, claims, { api_key: 'chosen' }]) {
+      const answer = await call(
+        hub,
+        'device.update',
+        { ...change, device_id: attacker.id },
+        attacker.key,
+      );
+      assert.ok(answer.error, JSON.stringify(answer));
+    }
+    const polluted = await post(
+      hub,
+      `{"jsonrpc":"2.0","id":1,"method":"device.list","params":{"__proto__":{"limit":1},"constructor":{"prototype":{"role":"llm_admin"}}}}`,
+    );
+    assert.equal(polluted.json.error.code, -32700);
+    for (const method of ['device.list', 'hub.info', 'rpc.methods', 'alert.list']) {
+      const text = JSON.stringify(await ask(hub, method));
+      for (const secret of [hub.adminKey, hub.registrationKey, attacker.key, site.victim.key])
+        assert.ok(!text.includes(secret), method);
+      assert.doesNotMatch(text, /"(hash|api_key|secret)":"/, method);
+    }
+  });
+
+  it('API4 resources: what is too much is refused with its limit, at once', async () => {
+    const { hub, victim } = site;
+    const reading = { measurement_type: 'temperature', value: 1 };
+    const from = '1970-01-01T00:00:00Z';
+    const long = { start: from, end: '2100-01-01T00:00:00Z' };
+    const attacks: [string, string, number[]][] = [
+      [
+        'depth',
+        `{"jsonrpc":"2.0","id":1,"method":"hub.info","params":${'['.repeat(10_000)}${']'.repeat(10_000)}}`,
+        [-32700, -32600, -32006],
+      ],
+      [
+        'batch',
+        `[${Array.from({ length: 1_000 }, () => rpc('hub.info', {})).join(',')}]`,
+        [-32006],
+      ],
+      ['nested batch', `[[[[${rpc('hub.info', {})}]]]]`, [-32600]],
+      ['body', rpc('device.list', { search: 'x'.repeat(2_000_000) }), [-32006]],
+      ['string', rpc('device.list', { search: 'x'.repeat(500_000) }), [-32700, -32602, -32006]],
+      ['limit', rpc('device.list', { limit: 1e9 }), [-32602]],
+      ['cursor', rpc('device.list', { cursor: 'A'.repeat(1_000) }), [-32602]],
+      [
+        'ids',
+        rpc('telemetry.latest', { device_ids: Array.from({ length: 5_000 }, () => victim.id) }),
+        [-32602, -32006],
+      ],
+      [
+        'buckets',
+        rpc('data.query', {
+          device_ids: [victim.id],
+          time_range: long,
+          aggregation: 'avg',
+          interval: '1s',
+          limit: 1e6,
+        }),
+        [-32602],
+      ],
+      [
+        'channels',
+        rpc('subscribe', {
+          channels: Array.from({ length: 500 }, (_, i) => `device.${i}.telemetry`),
+        }),
+        [-32602],
+      ],
+      [
+        'readings',
+        rpc('telemetry.update', {
+          device_id: victim.id,
+          data: { live_readings: Array.from({ length: 11_000 }, () => reading) },
+        }),
+        [-32602, -32006],
+      ],
+      [
+        'number',
+        '{"jsonrpc":"2.0","id":1,"method":"device.list","params":{"limit":1e999}}',
+        [-32602, -32700],
+      ],
+      [
+        'pattern',
+        rpc('schema.register', {
+          name: 'evil',
+          version: '1.0.0',
+          description: 'backtracks',
+          measurements: [],
+          commands: {
+            go: { arguments: { properties: { a: { type: 'string', pattern: '^(a+)+$' } } } },
+          },
+        }),
+        [-32004],
+      ],
+    ];
+    for (const [what, body, codes] of attacks) {
+      const begin = performance.now();
+      const { json, status } = await post(hub, body);
+      const answer = Array.isArray(json) ? json[0] : json;
+      assert.ok(
+        codes.includes(answer.error?.code),
+        `${what}: ${status} ${JSON.stringify(json).slice(0, 300)}`,
+      );
+      assert.ok(performance.now() - begin < 5_000, `${what} takes ${performance.now() - begin} ms`);
+    }
+    const squeezed = await fetch(`${hub.url}/rpc`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'content-encoding': 'gzip',
+        authorization: `Bearer ${hub.adminKey}`,
+      },
+      body: rpc('hub.info', {}),
+    });
+    assert.equal(squeezed.status, 415);
+  });
+
+  it('API5 functions: devices and registration keys reach no method of others', async () => {
+    const { hub, attacker } = site;
+    const open = new Set(['hub.health', 'rpc.methods']);
+    let tried = 0;
+    for (const { name, roles } of methods)
+      for (const key of [attacker.key, hub.registrationKey]) {
+        const mine = key === attacker.key ? roles.includes('device') : name === 'device.register';
+        if (mine || open.has(name)) continue;
+        tried += 1;
+        refused(await call(hub, name, {}, key), name);
+        refused(await call(hub, name, { device_id: attacker.id }, key), name);
+      }
+    assert.ok(tried > 25, String(tried));
+    const spelt = [
+      'HUB.INFO',
+      'hub.info ',
+      ' hub.info',
+      'hub.info\u0000',
+      'hub%2einfo',
+      'hub/info',
+      'rpc.discover',
+    ];
+    for (const name of spelt) {
+      const { error } = await call(hub, name, {}, attacker.key);
+      assert.ok(error && [-32601, -32600, -32005].includes(error.code), name);
+    }
+  });
+
+  it('API7 requests: nothing a caller sends makes the hub fetch an address', async () => {
+    const { hub, victim, attacker } = site;
+    let hits = 0;
+    const bait = createServer((_req, res) => {
+      hits += 1;
+      res.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(bait, 'listening');
+    const url = `http://127.0.0.1:${(bait.address() as AddressInfo).port}/schema.json`;
+    try {
+      const schema = {
+        $ref: url,
+        $schema: url,
+        $id: url,
+        allOf: [{ $ref: `${url}#/definitions/a` }],
+      };
+      await call(hub, 'schema.register', { name: 'far', version: '1.0.0', kind: 'device', schema });
+      await call(
+        hub,
+        'device.register_method',
+        { device_id: attacker.id, method: 'go', name: 'go', params: schema, parameters: schema },
+        attacker.key,
+      );
+      await call(
+        hub,
+        'device.register',
+        {
+          device_type: 'mcu',
+          schema_url: url,
+          icon: url,
+          static_schema: {
+            manufacturer: 'a',
+            model: 'b',
+            documentation: url,
+            commands: { go: { arguments: schema } },
+          },
+        },
+        hub.registrationKey,
+      );
+      await call(hub, 'device.update', { device_id: victim.id, location: url });
+      await victim.publish('status', { status: 'online', url });
+      await fetch(`${hub.url}/rpc`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          authorization: `Bearer eyJhbGciOiJSUzI1NiIsImp1ayI6IngifQ.${Buffer.from(JSON.stringify({ iss: url })).toString('base64url')}.x`,
+        },
+        body: rpc('hub.info', {}),
+      });
+      await site.assertAlive();
+      assert.equal(hits, 0);
+    } finally {
+      bait.close();
+      await ask(hub, 'device.update', { device_id: victim.id, location: 'vault' });
+    }
+  });
+
+  it('API8 configuration: methods, origins, headers and errors give nothing away', async () => {
+    const { hub } = site;
+    const key = { authorization: `Bearer ${hub.adminKey}` };
+    for (const method of ['GET', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+      const answer = await fetch(`${hub.url}/rpc`, { method, headers: key });
+      assert.ok([403, 405].includes(answer.status), `${method} ${answer.status}`);
+    }
+    const crossSite = {
+      origin: 'https://evil.example',
+      'content-type': 'application/json',
+      ...key,
+    };
+    const answer = await fetch(`${hub.url}/rpc`, {
+      method: 'POST',
+      headers: crossSite,
+      body: rpc('hub.info', {}),
+    });
+    assert.equal(answer.headers.get('access-control-allow-origin'), null);
+    const plain = await fetch(`${hub.url}/rpc`, {
+      method: 'POST',
+      headers: { 'content-type': 'text/plain', ...key },
+      body: rpc('hub.info', {}),
+    });
+    assert.equal(plain.status, 415, 'what a form of another site can send');
+    for (const body of [
+      '{',
+      '[]',
+      'null',
+      '"',
+      rpc('hub.info', { x: 1 }),
+      rpc('data.query', {}),
+      '\ufeff{}',
+      '{"a":1,"a":2}',
+    ]) {
+      const { text, headers } = await post(hub, body);
+      assert.doesNotMatch(text, /node_modules|\.ts:|\.js:|\bat \S+ \(|\/tmp\//);
+      assert.equal(headers.get('x-powered-by'), null);
+      assert.equal(headers.get('x-content-type-options'), 'nosniff');
+      assert.match(headers.get('cache-control') ?? '', /no-store/);
+    }
+    for (const path of ['/metrics', '/rpc/../metrics', '//metrics', '/metrics/']) {
+      const found = await fetch(`${hub.url}${path}`);
+      assert.ok([401, 404].includes(found.status), `${path} ${found.status}`);
+    }
+  });
+
+  it('API9 inventory: each principal is shown what it may call, and the documentation lists all of it', async () => {
+    const { readFile } = await import('node:fs/promises');
+    const { hub, attacker } = site;
+    const docs = await readFile(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
+    for (const { name } of methods.filter((method) => method.name !== example))
+      assert.ok(docs.includes(`\`${name}\``), `${name} is not in docs/protocol.md`);
+    const { methods: mine } = await ask(hub, 'rpc.methods', {}, attacker.key);
+    const names = (mine as Method[]).map(({ name }) => name);
+    for (const { name, roles } of methods) {
+      const { error } = await call(hub, name, {}, attacker.key);
+      const isOpen = name === 'hub.health';
+      assert.equal(names.includes(name), isOpen || roles.includes('device'), name);
+      if (!names.includes(name)) assert.equal(error?.code, unauthorized, name);
+    }
+  });
+});
