@@ -62,13 +62,21 @@ const adminAuth = env.LLM_IOT_EDITOR_PASSWORD && {
     name === admin.username && sameText(password, env.LLM_IOT_EDITOR_PASSWORD) ? admin : null,
 };
 
+// A page of another site can have its name lead to 127.0.0.1 and so reach what has no password; the name betrays it.
+const hostOf = ({ headers }) =>
+  URL.canParse(`http://${headers.host}`) && new URL(`http://${headers.host}`).hostname;
+const localOnly = (req, res, next) => {
+  if (['127.0.0.1', 'localhost', '[::1]'].includes(hostOf(req))) next();
+  else res.status(403).end('The editor is for this machine: open it as http://127.0.0.1');
+};
+
 const settings = {
   uiHost: host,
   uiPort: Number(env.LLM_IOT_HTTP_PORT || 1880),
   userDir: dataDir,
   flowFile,
   flowFilePretty: true,
-  ...(adminAuth && { adminAuth }),
+  ...(adminAuth ? { adminAuth } : { httpAdminMiddleware: localOnly }),
   credentialSecret: readFileSync(secretFile, 'utf8').trim(),
   logging: { console: { level: 'info', metrics: false, audit: false } },
   diagnostics: { enabled: false, ui: false },

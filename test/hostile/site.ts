@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
-import { call, eventually, joinDevice, type TestDevice } from '../support/hub-client.ts';
+import { call, joinDevice, type TestDevice } from '../support/hub-client.ts';
 import { roomNode } from '../support/house.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
 
@@ -18,11 +21,17 @@ export interface Site {
   end(): Promise<void>;
 }
 
+const shipped = join(import.meta.dirname, '../../flows/hub.json');
 /** The victim's one reading. */
 export const truth = 21.5;
 
-export async function startSite(env: Record<string, string> = {}): Promise<Site> {
-  const hub = await startHub({ env });
+/** @param fields of the hub's form that are not as shipped */
+export async function startSite(fields: Record<string, unknown> = {}): Promise<Site> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'hostile-'));
+  const flow = JSON.parse(await readFile(shipped, 'utf8')) as { type: string }[];
+  const changed = flow.map((node) => (node.type === 'llm-iot-hub' ? { ...node, ...fields } : node));
+  await writeFile(join(dataDir, 'flows.json'), JSON.stringify(changed));
+  const hub = await startHub({ dataDir });
   const victim = await joinDevice(hub, roomNode('vault'));
   const attacker = await joinDevice(hub, roomNode('lobby'));
   const ear = await connectAs(hub, 'admin', hub.adminKey, { clientId: 'ear' });
@@ -70,16 +79,3 @@ export const connectAs = (
     { username, password, protocolVersion: 5, reconnectPeriod: 0, ...options },
     false,
   );
-
-/** What the audit log holds, as the administrator asks for it; waits until it is there. */
-export async function onRecord(
-  hub: RunningHub,
-  what: string,
-  filter: Record<string, unknown>,
-): Promise<void> {
-  await eventually(`on record: ${what}`, async () => {
-    const { result, error } = await call(hub, 'audit.query', { limit: 1, ...filter });
-    assert.equal(error, undefined, JSON.stringify(error));
-    return result.events.length > 0;
-  });
-}
