@@ -56,6 +56,17 @@ describe('the key of a data directory', () => {
       );
   });
 
+  it('is still known when the disk damaged the value that proves it', async () => {
+    const { box } = await open({});
+    const records = await createSqliteRecordStore({ file: join(dataDir, 'hub.db') });
+    const [check] = await records.all<{ sealed: string }>('key_check');
+    const sealed = check?.sealed.replace(/.{4}$/, 'AAAA') ?? '';
+    await records.put('key_check', 'key_check', { sealed });
+    await records.close();
+    assert.equal((await open({})).box.keyId, box.keyId);
+    await assert.rejects(open(given()), /is not the one/);
+  });
+
   it('is not in a backup, which nobody can open without it', async () => {
     const { box } = await open({});
     const sealed = box.seal('secret', 'p');

@@ -10,6 +10,8 @@ const tagBytes = 16;
 export interface AesSecretBox extends SecretBox {
   /** Id of the key that seals. */
   readonly keyId: string;
+  /** Whether it has the key with this id. */
+  has(keyId: string): boolean;
   /** The same under the key that seals now, for the same purpose; unchanged when it is already. @throws Error as `open` */
   reseal(sealed: string): string;
   /** Whether it is whole and was sealed with a key of this box, whatever for. */
@@ -69,6 +71,7 @@ export function createAesSecretBox(keys: readonly Buffer[]): AesSecretBox {
 
   return {
     keyId,
+    has: (id) => byId.has(id),
     seal,
     open(sealed, purpose) {
       const opened = unseal(sealed);
