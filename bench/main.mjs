@@ -25,6 +25,7 @@ const scenarios = {
   commands: 'commands, from the call to the answer',
   live: 'live updates over the WebSocket',
   registration: '1,000 devices that register at once',
+  guessing: 'calls while somebody tries 1,000 keys a second',
   parse: 'strict JSON beside JSON.parse',
   peers: 'the hub beside stock nodes with Mosquitto and InfluxDB, and its ceilings',
 };

@@ -49,6 +49,13 @@ describe('npm run bench', function () {
     assert.match(stdout, /\| pings, answered \| (\d[\d,]*), \1 \|/);
   });
 
+  it('lets nobody in who guesses, and goes on answering others', async () => {
+    const { stdout } = await bench('guessing', '--quick');
+    assert.match(stdout, /\| calls, under attack \| median [\d.]+ ms/);
+    assert.match(stdout, /\| guesses that were let in \| 0 \|/);
+    assert.match(stdout, /\| addresses banned, tries refused unlooked at \| 10, \d+ \|/);
+  });
+
   it('profiles the hubs and says where the time went', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'bench-profiles-'));
     try {

@@ -12,7 +12,8 @@ const variables: Partial<Record<keyof LimitSettings, string>> = {
 };
 
 /**
- * Reads the limits of a hub: lists are separated by commas or blanks, limits by method are `telemetry.query=20`.
+ * Reads the limits of a hub: lists are separated by commas or blanks, `none` is an empty one; limits by method are
+ * `telemetry.query=20`. What is blank is as by default.
  * @throws Error that names the field whose value cannot be read
  */
 export function limitSettingsFrom(
@@ -23,10 +24,11 @@ export function limitSettingsFrom(
     const variable = variables[name];
     const text = (variable !== undefined && env[variable]) || fields[name];
     const standard = defaultLimitSettings[name];
-    if (text === undefined) return standard;
+    if (text === undefined || text === '') return standard;
+    if (text === 'none') return Array.isArray(standard) ? [] : standard;
     if (Array.isArray(standard)) return wordsOf(String(text));
     if (typeof standard === 'object') return ratesOf(name, String(text));
-    return text === '' ? standard : numberOf(name, text);
+    return numberOf(name, text);
   };
   const names = Object.keys(defaultLimitSettings) as (keyof LimitSettings)[];
   return Object.fromEntries(names.map((name) => [name, read(name)])) as unknown as LimitSettings;
