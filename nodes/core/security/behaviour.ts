@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { createHistory, type History } from './history.ts';
+import { networkOf } from './network.ts';
 
 /** Kinds of alarms about a device that behaves unlike itself. */
 export const anomalyKinds = [
@@ -244,7 +245,7 @@ export function createBehaviourWatch(deps: {
     },
 
     address(deviceId, address) {
-      const network = networkOf(address);
+      const network = neighbourhoodOf(address);
       const one = of(deviceId);
       const at = one.networks.indexOf(network);
       if (at === one.networks.length - 1 && at >= 0) return;
@@ -286,19 +287,6 @@ export function createBehaviourWatch(deps: {
 
 const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** The network of an address: the first 24 bits of IPv4, the first 64 of IPv6. */
-export function networkOf(address: string): string {
-  const v4 = /^(?:::ffff:)?(\d+\.\d+\.\d+)\.\d+$/i.exec(address);
-  if (v4) return `${v4[1]}.0/24`;
-  const [head = '', tail] = address.toLowerCase().split('%', 1)[0]?.split('::') ?? [];
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const rest = tail === '' ? [] : tail.split(':');
-    while (groups.length + rest.length < 8) groups.push('0');
-    groups.push(...rest);
-  }
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`;
-}
+/** Where a device may be moved without a word: the first 24 bits of IPv4, the first 64 of IPv6. */
+const neighbourhoodOf = (address: string): string =>
+  networkOf(address).replace(/^(\d+\.\d+\.\d+)\.\d+$/, '$1.0/24');

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import {
-  createBehaviourWatch,
-  networkOf,
-  type Anomaly,
-} from '../../../nodes/core/security/behaviour.ts';
+import { createBehaviourWatch, type Anomaly } from '../../../nodes/core/security/behaviour.ts';
 import { createHistory } from '../../../nodes/core/security/history.ts';
 import { createFakeClock } from '../../support/fake-clock.ts';
 import { readHouse } from '../../support/house-recording.ts';
@@ -120,21 +116,6 @@ describe('the behaviour of devices', () => {
     second.watch.forget('d1');
     second.watch.address('d1', '198.51.100.1');
     assert.equal(second.anomalies.length, 2);
-  });
-
-  it('has a network for every address', () => {
-    for (const [address, network] of [
-      ['10.1.2.3', '10.1.2.0/24'],
-      ['::ffff:10.1.2.3', '10.1.2.0/24'],
-      ['2001:db8:0:7::1', '2001:db8:0:7::/64'],
-      ['2001:0db8:0000:0007:1:2:3:4', '2001:db8:0:7::/64'],
-      ['fe80::1%eth0', 'fe80:0:0:0::/64'],
-      ['::1', '0:0:0:0::/64'],
-    ] as const)
-      assert.equal(networkOf(address), network);
-    fc.assert(
-      fc.property(fc.ipV6(), (address) => /^([\da-f.]+:){4}:\/64$/.test(networkOf(address))),
-    );
   });
 });
 
