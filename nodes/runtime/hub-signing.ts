@@ -5,12 +5,21 @@ import type { Clock } from '../core/clock.ts';
 import type { DeviceRegistry, RegistrationResult } from '../core/device/ports.ts';
 import type { CommandDeclaration } from '../core/device/types.ts';
 import type { Emitter, HubEvents } from '../core/events.ts';
+import type { Ids } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
 import { invalidParam, optionalBoolean, optionalNumber, requiredString } from '../core/params.ts';
+import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
 import type { RecordStore } from '../core/records.ts';
 import type { AuditTrail } from '../core/security/audit.ts';
 import type { SecretBox } from '../core/security/ports.ts';
 import { createReplayGuard } from '../core/security/replay-guard.ts';
+import {
+  readSignature,
+  sign,
+  signatureProblem,
+  signatureToleranceMs,
+  type Signature,
+} from '../core/security/signature.ts';
 import { createSigningSecrets, type Signer } from '../core/security/signing-secrets.ts';
 import type { KeyRing, Principal } from '../core/security/types.ts';
 
@@ -32,6 +41,16 @@ export interface HubSigning {
     method: string;
     params: Params;
   }) => SignedMessage | undefined;
+  /** Signs a text for a flow, with an id of its own. */
+  sign(secrets: readonly string[], body: string): Signature;
+  /**
+   * Resolves when a text is signed with one of the secrets and its id was not used at this place before.
+   * @throws RpcError -32005, -32006
+   */
+  verify(
+    secrets: readonly string[],
+    given: { place: string; signature: unknown; body: string },
+  ): Promise<void>;
   /** `key.signing_secret`: `{ key_id, overlap_seconds? }`, the id of a key, of who has a token, or `flow`. @throws RpcError -32602 */
   issueSigningSecret(
     params: Params,
@@ -50,6 +69,7 @@ export async function createHubSigning(deps: {
   audit: AuditTrail;
   events: Emitter<HubEvents>;
   ownerOf: (id: string) => string | undefined;
+  ids: Ids;
   clock: Clock;
   log: Log;
 }): Promise<HubSigning> {
@@ -101,6 +121,17 @@ export async function createHubSigning(deps: {
     signCommand(command) {
       const known = secrets.of(`device:${deps.ownerOf(command.targetId) ?? ''}`);
       return known.length === 0 ? undefined : signMessage(nodeMac, known, command, clock.now());
+    },
+    sign: (known, body) =>
+      sign(nodeMac, known, { id: `msg_${deps.ids.uuid()}`, body, now: clock.now() }),
+    async verify(known, { place, signature, body }) {
+      const problem = signatureProblem(nodeMac, known, { signature, body, now: clock.now() });
+      const read = readSignature(signature);
+      if (problem || !read)
+        throw new RpcError(ErrorCode.Unauthorized, `the signature is ${problem ?? 'malformed'}`, {
+          signature: problem ?? 'malformed',
+        });
+      await replays.use(place, read.id, read.timestamp * 1_000 + signatureToleranceMs);
     },
     async issueSigningSecret(params, by) {
       const keyId = requiredString(params, 'key_id');

@@ -77,7 +77,7 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   audit: AuditTrail;
   /** Seals what must not be read from disk. */
   secrets: SecretBox;
-  signing: Pick<HubSigning, 'issueSigningSecret'>;
+  signing: Pick<HubSigning, 'issueSigningSecret' | 'sign' | 'verify'>;
   /** Shut while nodes are exchanged. */
   gate: Gate;
   streams: Streams;
@@ -166,7 +166,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     await schemas.load();
     const audit = createAuditTrail({ clock, log });
     const signing = await createHubSigning({
-      ...{ records, box: secrets, keys, audit, events, clock, log },
+      ...{ records, box: secrets, keys, audit, events, ids, clock, log },
       ownerOf: (id) => devices.ownerOf(id),
     });
     const attest = createHubAttestation({ dataDir: settings.dataDir, clock, log, audit });

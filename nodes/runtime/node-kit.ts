@@ -160,6 +160,7 @@ export function onInput(
 /**
  * A node that is one operation of the hub: the payload goes in, the result comes out of output 1, a refusal out of
  * output 2 (specification section 2.3 for the codes).
+ * @param secretNames credentials of the node
  */
 export function registerOperation<Def extends HubNodeDef>(
   RED: NodeAPI,
@@ -168,15 +169,23 @@ export function registerOperation<Def extends HubNodeDef>(
     hub: Hub,
     message: HubMessage,
     def: Def,
+    secrets: Record<string, string>,
+    node: Node,
   ) => Promise<Partial<HubMessage>> | Partial<HubMessage>,
+  secretNames: readonly string[] = [],
 ): void {
-  RED.nodes.registerType(type, function (this: Node, def: Def) {
-    RED.nodes.createNode(this, def);
-    const kit = useHub(RED, this, def.hub);
-    onInput(this, kit, 1, async ({ hub, message, send }) => {
-      const outcome = await operate(hub, message, def);
-      kit.showReady();
-      send({ ...message, ...outcome });
-    });
-  });
+  const password = { type: 'password' } as const;
+  RED.nodes.registerType<Node<Record<string, string>>, Def, object, Record<string, string>>(
+    type,
+    function (this: Node<Record<string, string>>, def: Def) {
+      RED.nodes.createNode(this, def);
+      const kit = useHub(RED, this, def.hub);
+      onInput(this, kit, 1, async ({ hub, message, send }) => {
+        const outcome = await operate(hub, message, def, this.credentials, this);
+        kit.showReady();
+        send({ ...message, ...outcome });
+      });
+    },
+    { credentials: Object.fromEntries(secretNames.map((name) => [name, password])) },
+  );
 }
