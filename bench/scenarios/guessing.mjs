@@ -49,7 +49,7 @@ export async function run({ quick, log }) {
         },
         { measure: 'guesses that were let in', ...none(guesses.admitted) },
         {
-          measure: 'addresses banned, tries refused unlooked at',
+          measure: 'addresses banned, tries refused or cut unlooked at',
           value: `${limits.banned_addresses}, ${count(limits.refused.banned + (limits.refused.slowed ?? 0))}`,
           figures: limits,
         },

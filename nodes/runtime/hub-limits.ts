@@ -59,6 +59,7 @@ export function createHubLimits(deps: {
     openQuota: openMemoryQuota,
     refusals,
     isExempt,
+    isShunned: guesses.isShunned,
   });
   const addressOf = createClientAddress(createAddressList(settings.trustedProxies));
   const origins = createOriginRules(settings);

@@ -3,6 +3,7 @@ import { ask } from '../support/hub-client.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
 import { connectPacket, rawClient } from '../support/raw-mqtt.ts';
 import { requestFrom } from '../support/request-from.ts';
+import { until } from '../support/until.ts';
 
 describe('a running hub that is abused', function () {
   this.timeout(30_000);
@@ -91,6 +92,17 @@ describe('a running hub that is abused', function () {
     assert.equal(await connectFrom('127.0.0.3', 4, hub.adminKey), 0);
   });
 
+  it('takes no connection any more from an address that goes on when it is banned', async () => {
+    await beBanned('127.0.0.6');
+    const goOn = async (): Promise<void> => {
+      for (let i = 0; i < 200; i++) await callFrom('127.0.0.6', 'wrong');
+    };
+    await assert.rejects(goOn(), { code: /ECONNRESET|EPIPE/ });
+    const client = rawClient(hub.mqttPort, 5, '127.0.0.6');
+    await until('it is cut', () => client.closed);
+    assert.equal((await callFrom('127.0.0.7', hub.adminKey)).status, 200);
+  });
+
   it('tells MQTT clients that guess to wait', async () => {
     const answers = new Set<number | undefined>();
     for (let i = 0; i < 12; i++) answers.add(await connectFrom('127.0.0.4', 5, `wrong-${i}`));
@@ -145,13 +157,13 @@ describe('a running hub that is abused', function () {
   it('counts whom it refused by the limit, and names nobody', async () => {
     const { limits } = await ask(hub, 'hub.info');
     assert.ok(limits.refused.banned >= 6);
-    assert.equal(limits.banned_addresses, 3);
+    assert.equal(limits.banned_addresses, 4);
     const metrics = await requestFrom(`${hub.url}/metrics`, {
       method: 'GET',
       headers: { authorization: `Bearer ${hub.adminKey}` },
     });
     assert.match(metrics.body, /llm_iot_refused_total\{limit="banned"\} \d+/);
-    assert.match(metrics.body, /llm_iot_banned_addresses 3/);
+    assert.match(metrics.body, /llm_iot_banned_addresses 4/);
     assert.match(metrics.body, /llm_iot_refused_total\{limit="origin"\} 3/);
     assert.doesNotMatch(metrics.body, /127\.0\.0\.|198\.51|evil/);
   });

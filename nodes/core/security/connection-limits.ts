@@ -16,8 +16,8 @@ export interface Entering {
 /** How many connections the hub bears, and how often they may be made. */
 export interface ConnectionLimits {
   /**
-   * A socket was opened. @returns what is to be called when it has proved who it is, or has ended; undefined when too
-   * many of its address have not
+   * A socket was opened. @returns what is to be called when it has proved who it is, or has ended; undefined when it
+   * is to be cut, as too many of its address have not, or it is banned and goes on trying
    */
   opened(address: string, transport: 'http' | 'mqtt'): (() => void) | undefined;
   /** It wants to prove who it is. Rejects with RpcError -32006 */
@@ -38,6 +38,8 @@ export function createConnectionLimits(deps: {
   refusals: Refusals;
   /** Addresses without limits by address. */
   isExempt: (address: string) => boolean;
+  /** Networks that get no answer. */
+  isShunned?: (network: string) => boolean;
 }): ConnectionLimits {
   const { settings, refusals, isExempt } = deps;
   const ofPrincipal = createCounts();
@@ -59,6 +61,10 @@ export function createConnectionLimits(deps: {
   return {
     opened(address, transport) {
       if (isExempt(address)) return () => undefined;
+      if (deps.isShunned?.(networkOf(address))) {
+        refusals.count('banned');
+        return undefined;
+      }
       if (unproved.of(networkOf(address)) < mostUnproved) return unproved.add(networkOf(address));
       const reason = 'too many connections of this address';
       refuse('connections_per_address', reason, address, { transport });

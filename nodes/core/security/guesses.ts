@@ -13,6 +13,8 @@ export interface GuessLimits {
   /** So many failures, tries before their time included, are answered by a ban. */
   banAfter: number;
   banMs: number;
+  /** So many tries of a banned network are answered; after that its connections are not worth taking. */
+  answersWhenBanned: number;
   /** A network somebody came in from lately is banned as a whole only after so many times as many. */
   knownFactor: number;
   knownMs: number;
@@ -29,6 +31,7 @@ export const defaultGuessLimits: Readonly<GuessLimits> = {
   longestDelayMs: 60_000,
   banAfter: 30,
   banMs: 15 * 60_000,
+  answersWhenBanned: 100,
   knownFactor: 10,
   knownMs: 24 * 3_600_000,
   identityFailures: 100,
@@ -58,6 +61,8 @@ export interface GuessGuard {
   /** It was wrong. @returns what that has brought about, if anything */
   failed(attempt: Attempt): Wait | undefined;
   succeeded(network: string): void;
+  /** Whether a network is banned and has been told so often enough. */
+  isShunned: (network: string) => boolean;
   /** How many networks are banned now. */
   banned(): number;
 }
@@ -67,6 +72,8 @@ interface Tally {
   since: number;
   notBefore: number;
   bannedUntil: number;
+  /** Refusals since the last ban. */
+  refusals: number;
 }
 
 /**
@@ -92,13 +99,14 @@ export function createGuessGuard(deps: {
     const now = clock.elapsed();
     let tally = map.get(key);
     if (!tally || (now - tally.since >= limits.windowMs && tally.bannedUntil <= now))
-      tally = { failures: 0, since: now, notBefore: 0, bannedUntil: 0 };
+      tally = { failures: 0, since: now, notBefore: 0, bannedUntil: 0, refusals: 0 };
     map.set(key, tally);
     return tally;
   };
   const ban = (tally: Tally, now: number): Wait => {
     tally.bannedUntil = now + limits.banMs;
     tally.failures = 0;
+    tally.refusals = 0;
     tally.since = now;
     return { cause: 'banned', ms: limits.banMs };
   };
@@ -119,7 +127,10 @@ export function createGuessGuard(deps: {
     const tally = tallies.get(key);
     if (!tally) return undefined;
     const now = clock.elapsed();
-    if (tally.bannedUntil > now) return { cause: 'banned', ms: tally.bannedUntil - now };
+    if (tally.bannedUntil > now) {
+      tally.refusals += 1;
+      return { cause: 'banned', ms: tally.bannedUntil - now };
+    }
     if (tally.notBefore <= now) return undefined;
     tally.failures += 1;
     if (tally.failures >= limits.banAfter) return ban(tally, now);
@@ -148,6 +159,14 @@ export function createGuessGuard(deps: {
     },
     succeeded(network) {
       known.set(network, clock.elapsed());
+    },
+    isShunned(network) {
+      const tally = tallies.get(network);
+      return (
+        tally !== undefined &&
+        tally.refusals >= limits.answersWhenBanned &&
+        tally.bannedUntil > clock.elapsed()
+      );
     },
     banned() {
       const now = clock.elapsed();

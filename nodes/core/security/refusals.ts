@@ -39,15 +39,21 @@ export interface Refused extends Pick<AuditEntry, 'principal' | 'transport' | 'a
 export interface Refusals {
   /** @returns the error for the one who is refused: -32006 with `limit`, the cause, and `retry_after_ms` */
   refuse(cause: RefusalCause, refused: Refused): RpcError;
+  /** Counts somebody who gets no answer any more, and is not worth a record. */
+  count(cause: RefusalCause): void;
   /** By cause, since the start. */
   counts(): Partial<Record<RefusalCause, number>>;
 }
 
 export function createRefusals({ audit }: { audit: Pick<AuditTrail, 'record'> }): Refusals {
   const counts: Partial<Record<RefusalCause, number>> = {};
+  const count = (cause: RefusalCause): void => {
+    counts[cause] = (counts[cause] ?? 0) + 1;
+  };
   return {
+    count,
     refuse(cause, { subject, reason, retryAfterMs, details: more, ...who }) {
-      counts[cause] = (counts[cause] ?? 0) + 1;
+      count(cause);
       const wait = retryAfterMs === undefined ? {} : { retry_after_ms: Math.ceil(retryAfterMs) };
       const details = { limit: cause, ...wait };
       audit.record({

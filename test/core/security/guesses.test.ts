@@ -64,6 +64,19 @@ describe('those who try keys', () => {
     assert.equal(guard.banned(), 0);
   });
 
+  it('get no answer any more when they go on while they are banned', () => {
+    const { clock, guard, failTimes } = createRig();
+    failTimes('192.0.2.1', defaultGuessLimits.banAfter);
+    for (let i = 0; i < defaultGuessLimits.answersWhenBanned; i++) {
+      assert.ok(!guard.isShunned('192.0.2.1'));
+      guard.check(attempt('192.0.2.1'));
+    }
+    assert.ok(guard.isShunned('192.0.2.1'));
+    assert.ok(!guard.isShunned('192.0.2.2'));
+    clock.advance(defaultGuessLimits.banMs);
+    assert.ok(!guard.isShunned('192.0.2.1'));
+  });
+
   it('are forgiven what is long ago', () => {
     const { clock, guard, failTimes } = createRig();
     failTimes('192.0.2.1', defaultGuessLimits.free);
