@@ -78,7 +78,8 @@ function allBackAfter(since, { connectedAt }, moment, devices) {
 
 /** @typedef {import('../site.mjs').Hub} Hub @typedef {import('../mqtt-raw.mjs').Device} Device */
 
-const requestsOf = (/** @type {Device} */ { id }) => `llm-iot/devices/${id}/command/request`;
+/** A topic of its own that a device may hear; on its command topic only the hub itself speaks. */
+const noticesOf = (/** @type {Device} */ { id }) => `llm-iot/devices/${id}/notice`;
 const kept = (/** @type {Device} */ { id, key }) => ({
   clientId: id,
   username: id,
@@ -89,14 +90,14 @@ const kept = (/** @type {Device} */ { id, key }) => ({
 /** @param {Hub} hub @param {Device} device */
 async function subscribeAndLeave({ mqttPort }, device) {
   const socket = await openMqtt(mqttPort, kept(device));
-  await subscribe(socket, [{ topic: requestsOf(device), qos: 1 }]);
+  await subscribe(socket, [{ topic: noticesOf(device), qos: 1 }]);
   socket.destroy();
 }
 
 /** @param {Hub} hub @param {readonly Device[]} devices */
 async function leaveMessages({ mqttUrl, adminKey }, devices) {
   const admin = await connectAsync(mqttUrl, { username: 'admin', password: adminKey });
-  for (const device of devices) await admin.publishAsync(requestsOf(device), device.id, { qos: 1 });
+  for (const device of devices) await admin.publishAsync(noticesOf(device), device.id, { qos: 1 });
   await admin.endAsync();
 }
 
