@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { httpsOptionsFrom } from '../dist/runtime/https-options.js';
 
 const project = dirname(dirname(fileURLToPath(import.meta.url)));
 const env = process.env;
@@ -70,12 +71,22 @@ const localOnly = (req, res, next) => {
   else res.status(403).end('The editor is for this machine: open it as http://127.0.0.1');
 };
 
+// HTTPS with TLS 1.3, when LLM_IOT_TLS is on; the hub exchanges the certificate when its files change.
+let https;
+try {
+  https = httpsOptionsFrom(env, dataDir);
+} catch (error) {
+  console.error(`The hub does not start: ${error.message}`);
+  process.exit(1);
+}
+
 const settings = {
   uiHost: host,
   uiPort: Number(env.LLM_IOT_HTTP_PORT || 1880),
   userDir: dataDir,
   flowFile,
   flowFilePretty: true,
+  ...(https && { https }),
   ...(adminAuth ? { adminAuth } : { httpAdminMiddleware: localOnly }),
   credentialSecret: readFileSync(secretFile, 'utf8').trim(),
   logging: { console: { level: 'info', metrics: false, audit: false } },

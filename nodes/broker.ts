@@ -1,7 +1,8 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { BrokerSettings } from './runtime/settings.ts';
+import type { TlsFields } from './runtime/tls-settings.ts';
 
-interface BrokerDef extends NodeDef {
+interface BrokerDef extends NodeDef, TlsFields {
   kind: 'embedded' | 'external';
   host: string;
   port: string | number;
@@ -40,6 +41,7 @@ export default function (RED: NodeAPI): void {
               kind: 'embedded',
               host: def.host || process.env['LLM_IOT_HOST'] || '127.0.0.1',
               port: Number(def.port || process.env['LLM_IOT_MQTT_PORT'] || 1883),
+              tls: tlsFieldsOf(def),
             };
     },
     { credentials: { username: { type: 'text' }, password: { type: 'password' } } },
@@ -55,3 +57,6 @@ const credentialsOf = ({ username, password }: BrokerCredentials): BrokerCredent
   ...(username ? { username } : {}),
   ...(password ? { password } : {}),
 });
+
+const tlsFieldsOf = (def: TlsFields): TlsFields =>
+  Object.fromEntries(Object.entries(def).filter(([field]) => /^tls[A-Z]/.test(field)));

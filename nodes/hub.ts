@@ -6,13 +6,14 @@ import { watchDeploys } from './runtime/deploy-watch.ts';
 import { createHub, type Hub } from './runtime/hub.ts';
 import { keySettingsFrom } from './runtime/hub-secrets.ts';
 import { limitSettingsFrom, type LimitFields } from './runtime/limit-settings.ts';
-import { mountHub } from './runtime/mount.ts';
+import { mountHub, servesHubFiles } from './runtime/mount.ts';
 import { translate, type HubNode, type HubState } from './runtime/node-kit.ts';
 import { refuseOpenEditor } from './runtime/open-editor.ts';
 import { oauthSettingsFrom, type OAuthFields } from './runtime/oauth-settings.ts';
 import { createParking } from './runtime/parking.ts';
 import type { BrokerSettings, HubSettings, StoreSettings } from './runtime/settings.ts';
 import { createStopSignals } from './runtime/stop-signals.ts';
+import { tlsSettingsFrom } from './runtime/tls-settings.ts';
 
 interface HubDef extends NodeDef, OAuthFields, LimitFields {
   broker: string;
@@ -74,7 +75,7 @@ export default function (RED: NodeAPI): void {
         if (parked) return parked;
         const hub = await createHub(settings, logOf(this));
         try {
-          const unmount = mountHub(hub, settings, RED.server);
+          const unmount = mountHub(hub, settings, RED.server, servesHubFiles(RED.settings));
           announceHub(RED, hub, settings);
           return { hub, unmount };
         } catch (error) {
@@ -145,8 +146,9 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     wsPath: root + (def.wsPath || '/ws'),
     metricsPath: root + (def.metricsPath || '/metrics'),
   };
+  const folder = isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir);
   return {
-    dataDir: isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir),
+    dataDir: folder,
     ...paths,
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
@@ -161,10 +163,15 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     secretKey: keySettingsFrom(process.env),
     oauth: oauthSettingsFrom(def, process.env, { baseUrl: baseUrl(RED.settings), ...paths }),
     limits: limitSettingsFrom(def, process.env),
+    tls: tlsOf(broker, folder),
     broker,
     store,
   };
 }
+
+/** TLS is a matter of the embedded broker's form; with an external one, of the environment. */
+const tlsOf = (broker: BrokerSettings, dataDir: string): HubSettings['tls'] =>
+  tlsSettingsFrom(broker.kind === 'embedded' ? (broker.tls ?? {}) : {}, process.env, dataDir);
 
 function settingsFrom<S>(RED: NodeAPI, id: string, what: string): S {
   const settings = (RED.nodes.getNode(id) as (Node & { settings?: S }) | null)?.settings;

@@ -22,7 +22,7 @@ export function announceHub(RED: NodeAPI, hub: Hub, settings: HubSettings): void
     `  JSON-RPC   ${base}${settings.rpcPath}`,
     `  WebSocket  ${base.replace(/^http/, 'ws')}${settings.wsPath}`,
     `  Metrics    ${base}${settings.metricsPath}`,
-    `  MQTT       ${hub.mqtt.url}`,
+    ...(hub.mqtt.urls ?? [hub.mqtt.url]).map((url) => `  MQTT       ${url}`),
     `  Data       ${settings.dataDir}`,
     ...(adminKey ? [`  Admin key         ${adminKey}`] : []),
     ...(registration ? [`  Registration key  ${registration}`] : []),

@@ -6,6 +6,7 @@ import {
 } from '../core/security/authentication.ts';
 import type { Lockdown } from '../core/security/lockdown.ts';
 import type { KeyRing, Principal } from '../core/security/types.ts';
+import type { HubTls } from './hub-tls.ts';
 
 /** Whether somebody who came in may still be here: the key may have ended since, or all LLMs been shut out. */
 export type Stands = (principal: Principal) => boolean;
@@ -21,16 +22,28 @@ export function createHubAuthentication(deps: {
   /** Takes access tokens; asked for what is no key. */
   tokens: AuthenticationWay;
   lockdown: Lockdown;
+  certificates: Pick<HubTls, 'way' | 'mayShare'>;
   presence: Pick<DeviceService, 'seen'>;
   /** Holds up those who try keys. */
   guard: (authenticate: Authenticate) => Authenticate;
 }): Authenticate {
-  const { keys, tokens, lockdown, presence, guard } = deps;
+  const { keys, tokens, certificates, lockdown, presence, guard } = deps;
+  /** A key of one device is worth nothing on the connection of another. */
+  const onItsOwn =
+    (authenticateAny: Authenticate): Authenticate =>
+    async (credentials, caller) => {
+      const principal = await authenticateAny(credentials, caller);
+      if (!principal || certificates.mayShare(principal, credentials.certificate)) return principal;
+      return undefined;
+    };
   const authenticate = guard(
-    createAuthentication([
-      ({ secret }) => (secret === undefined ? undefined : keys.authenticate(secret)),
-      tokens,
-    ]),
+    onItsOwn(
+      createAuthentication([
+        ({ secret }) => (secret === undefined ? undefined : keys.authenticate(secret)),
+        tokens,
+        certificates.way,
+      ]),
+    ),
   );
   return async (credentials, caller) => {
     const principal = await authenticate(credentials, caller);

@@ -14,6 +14,7 @@ import type { MqttLink } from '../core/topic/ports.ts';
 import { alertsSeenBy } from './hub-alerts.ts';
 import type { HubLimits } from './hub-limits.ts';
 import { markUntrusted } from '../core/untrusted.ts';
+import type { HubTls } from './hub-tls.ts';
 import type { Inbound } from './inbound.ts';
 
 /** What the hub tells of itself. */
@@ -44,6 +45,7 @@ export function createHubInfo(deps: {
   ledger: Ledger;
   deliveries: Deliveries;
   limits: Pick<HubLimits, 'stats'>;
+  tls: Pick<HubTls, 'stats' | 'problems'>;
 }): HubInfo {
   const { clock, devices, store, mqtt, inbound, deliveries } = deps;
   const startedAt = clock.now();
@@ -68,6 +70,7 @@ export function createHubInfo(deps: {
         ]
       : []),
     ...(broker.connected ? [] : [{ problem: 'broker', reason: broker.detail }]),
+    ...deps.tls.problems().map((reason) => ({ problem: 'certificate', reason })),
     ...(storeProblem === undefined ? [] : [{ problem: 'store', reason: storeProblem }]),
   ];
 
@@ -92,6 +95,7 @@ export function createHubInfo(deps: {
           store: health,
         },
         mqtt: { url: mqtt.url, ...broker, ...mqtt.stats() },
+        ...(deps.tls.stats() && { tls: deps.tls.stats() }),
         rpc: { methods: deps.methods.names().length, ...deps.dispatcher.stats() },
         streams: deps.streams.stats(),
         limits: deps.limits.stats(),

@@ -55,6 +55,7 @@ import { ensureHubKeys, type NewHubKeys } from './hub-keys.ts';
 import { openHubSecrets } from './hub-secrets.ts';
 import { createHubSigning, type HubSigning } from './hub-signing.ts';
 import { createHubStreams, type HubStreams } from './hub-streams.ts';
+import { openHubTls, type HubTls } from './hub-tls.ts';
 import { createHubTelemetry, type HubTelemetry } from './hub-telemetry.ts';
 import { createInbound, type Inbound } from './inbound.ts';
 import { openBroker, openStore } from './open-ports.ts';
@@ -82,6 +83,7 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   gate: Gate;
   streams: Streams;
   mqtt: MqttLink;
+  tls: HubTls;
   inbound: Inbound;
   deliveries: Deliveries;
   ledger: Ledger;
@@ -180,12 +182,14 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const oauth = createHubOAuth({ settings, hasDevice, audit, ids, clock, log });
     const limits = createHubLimits({ settings: settings.limits, clock, audit });
     const { addressOf, guard } = limits;
+    const tls = await openHubTls({ settings: settings.tls, hasDevice, audit, clock, log });
+    opened.push(() => {
+      tls.close();
+      return Promise.resolve();
+    });
+    const { certificateOf } = tls;
     const authenticate = createHubAuthentication({
-      keys,
-      tokens: oauth.way,
-      lockdown,
-      presence,
-      guard,
+      ...{ keys, tokens: oauth.way, certificates: tls, lockdown, presence, guard },
     });
     const mqtt = await openBroker(settings.broker, {
       authenticate,
@@ -195,6 +199,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       clock,
       ids,
       limits,
+      tls,
       dataDir: settings.dataDir,
       log,
     });
@@ -269,6 +274,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       metadataUrl: oauth.metadataUrl(settings.wsPath),
       clock,
       addressOf,
+      certificateOf,
       ids,
       path: settings.wsPath,
       ...limits.sockets,
@@ -306,6 +312,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       gate,
       streams,
       mqtt,
+      tls,
       inbound,
       deliveries,
       ledger,
@@ -329,6 +336,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         ledger,
         deliveries,
         limits,
+        tls,
       }),
       serveDeviceMethods: (like, handler) =>
         serveDeviceMethods({ methods, devices, events, log }, like, handler),
@@ -352,6 +360,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         dispatcher,
         authenticate,
         addressOf,
+        certificateOf,
         metadataUrl: oauth.metadataUrl(settings.rpcPath),
       }),
       documents: oauth.documents,
@@ -363,6 +372,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         metadataUrl: oauth.metadataUrl(settings.metricsPath),
         maySee: (principal) => maySeeMetrics(principal) && stands(principal),
         addressOf,
+        certificateOf,
       }),
       rpcSocket,
       async drain() {

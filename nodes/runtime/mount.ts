@@ -39,12 +39,14 @@ function frontDoorOf(server: Server): FrontDoor {
 
 /**
  * Serves a hub's endpoints on Node-RED's HTTP server; the answer takes them down again.
+ * @param usesHubFiles whether the server was made with the certificate files of the hub
  * @throws Error when another hub has the path
  */
 export function mountHub(
   hub: Hub,
   { rpcPath, metricsPath }: Pick<HubSettings, 'rpcPath' | 'metricsPath'>,
   server: Server,
+  usesHubFiles = false,
 ): () => void {
   const { routes, slowClients } = frontDoorOf(server);
   const { guardRoute, onOpen } = hub.frontLimits;
@@ -56,17 +58,32 @@ export function mountHub(
     if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
   // What names the hub as a whole is told by the first of several.
   for (const [path, handler] of hub.documents) if (!routes.has(path)) own.set(path, handler);
-  for (const [path, handler] of own) routes.set(path, withHeaders(handler));
+  const detach = hub.tls.attach(server, usesHubFiles);
+  const admitted =
+    (handler: RequestHandler): RequestHandler =>
+    (req, res) => {
+      if (hub.tls.admits(req.socket)) handler(req, res);
+      else req.socket.destroy();
+    };
+  for (const [path, handler] of own) routes.set(path, withHeaders(admitted(handler)));
   slowClients.onOpen = onOpen;
 
   // An upgrade to another path is somebody else's: the editor's, or that of a websocket node.
   const upgrade = (req: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    hub.rpcSocket.handleUpgrade(req, socket, head);
+    if (hub.tls.admits(socket)) hub.rpcSocket.handleUpgrade(req, socket, head);
+    else socket.destroy();
   };
   server.on('upgrade', upgrade);
 
   return () => {
     server.off('upgrade', upgrade);
+    detach();
     for (const path of own.keys()) routes.delete(path);
   };
+}
+
+/** Whether `flows/settings.js` made Node-RED's server with the certificate files of the hub. */
+export function servesHubFiles(settings: object): boolean {
+  const { https } = settings as { https?: { usesHubFiles?: boolean } };
+  return https?.usesHubFiles === true;
 }

@@ -14,6 +14,7 @@ import type { RemoteDatabase } from '../core/telemetry/remote.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import type { Stands } from './hub-authentication.ts';
 import type { HubLimits } from './hub-limits.ts';
+import type { HubTls } from './hub-tls.ts';
 import type { BrokerSettings, HubSettings, RemoteStoreSettings } from './settings.ts';
 
 /** Longest that one request to a database elsewhere may take. */
@@ -103,13 +104,14 @@ export async function openBroker(
     clock: Clock;
     ids: Ids;
     limits: Pick<HubLimits, 'broker'>;
+    tls: Pick<HubTls, 'door' | 'plainHost' | 'isCurrent'>;
     dataDir: string;
     log: Log;
   },
 ): Promise<MqttLink> {
-  const { authenticate, stands, keys, devices, clock, ids, log } = deps;
+  const { authenticate, stands, keys, devices, clock, ids, tls, log } = deps;
   if (settings.kind === 'external') {
-    const { url, clientId, username, password, tls } = settings;
+    const { url, clientId, username, password, tls: options } = settings;
     return createExternalBroker({
       url,
       // The broker keeps the hub's session under this name, so it must not change with a restart.
@@ -117,18 +119,23 @@ export async function openBroker(
       log,
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
-      ...(tls === undefined ? {} : { tls }),
+      ...(options === undefined ? {} : { tls: options }),
     });
   }
+  const plainHost = tls.plainHost(settings.host);
   return createEmbeddedBroker({
-    host: settings.host,
-    port: settings.port,
+    host: plainHost ?? settings.host,
+    port: plainHost === undefined ? undefined : settings.port,
+    secure: tls.door(settings.host),
     authenticate,
     stands,
     clock,
     ownerOf: (id) => devices.ownerOf(id),
     canSee: devices.canSee,
-    sessions: { path: join(deps.dataDir, 'mqtt.db'), isCurrent: ({ id }) => keys.has(id) },
+    sessions: {
+      path: join(deps.dataDir, 'mqtt.db'),
+      isCurrent: (principal) => keys.has(principal.id) || tls.isCurrent(principal),
+    },
     ...deps.limits.broker,
     log,
   });

@@ -2,6 +2,7 @@ import type { LimitSettings } from '../core/security/limit-settings.ts';
 import type { KeySettings } from '../adapters/secrets/key-source.ts';
 import type { Retention } from '../core/telemetry/retention.ts';
 import type { OAuthSettings } from './oauth-settings.ts';
+import type { TlsFields, TlsSettings } from './tls-settings.ts';
 
 interface RemoteStore {
   /** Address without credentials, such as `http://127.0.0.1:8086` or `postgres://127.0.0.1:5432`. */
@@ -29,7 +30,7 @@ export type StoreSettings = { retention: Retention } & (
 
 /** Which MQTT broker the hub uses. */
 export type BrokerSettings =
-  | { kind: 'embedded'; host: string; port: number }
+  | { kind: 'embedded'; host: string; port: number; tls?: TlsFields }
   | {
       kind: 'external';
       url: string;
@@ -65,6 +66,8 @@ export interface HubSettings {
   oauth?: OAuthSettings | undefined;
   /** What is borne from outside; the defaults unless told. */
   limits?: LimitSettings;
+  /** How it is reached over TLS; undefined for not at all. */
+  tls?: TlsSettings | undefined;
   broker: BrokerSettings;
   store: StoreSettings;
 }

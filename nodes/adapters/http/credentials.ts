@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import type { Caller, Credentials } from '../../core/security/authentication.ts';
+import type { Duplex } from 'node:stream';
+import type { Caller, ClientCertificate, Credentials } from '../../core/security/authentication.ts';
 import type { Transport } from '../../core/rpc/types.ts';
 import { peerAddress, type AddressOf } from './client-address.ts';
 
@@ -8,9 +9,17 @@ export function bearerKey(headers: IncomingHttpHeaders): string | undefined {
   return /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
 }
 
+/** The client certificate of a connection, if it stands for somebody. */
+export type CertificateOf = (socket: Duplex) => ClientCertificate | undefined;
+
 /** What a request shows to prove who it is from. */
-export function credentialsOf(req: IncomingMessage, secret = bearerKey(req.headers)): Credentials {
-  return secret === undefined ? {} : { secret };
+export function credentialsOf(
+  req: IncomingMessage,
+  certificateOf: CertificateOf | undefined,
+  secret = bearerKey(req.headers),
+): Credentials {
+  const certificate = certificateOf?.(req.socket);
+  return { ...(secret !== undefined && { secret }), ...(certificate && { certificate }) };
 }
 
 export function callerOf(

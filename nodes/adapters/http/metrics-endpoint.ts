@@ -6,7 +6,7 @@ import { prometheusText, prometheusType } from '../metrics/prometheus.ts';
 import { bearerChallenge } from './challenge.ts';
 import { retryAfterOf } from '../../core/security/refusals.ts';
 import type { AddressOf } from './client-address.ts';
-import { callerOf, credentialsOf } from './credentials.ts';
+import { callerOf, credentialsOf, type CertificateOf } from './credentials.ts';
 import { retryAfter } from './retry-after.ts';
 
 /**
@@ -21,6 +21,7 @@ export function createMetricsEndpoint(deps: {
   maySee: (principal: Principal) => boolean;
   /** The peer's, unless told. */
   addressOf?: AddressOf;
+  certificateOf?: CertificateOf | undefined;
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { families, authenticate, metadataUrl, maySee } = deps;
 
@@ -29,7 +30,7 @@ export function createMetricsEndpoint(deps: {
   ): Promise<{ status: number; header?: [string, string] } | undefined> => {
     if (req.method !== 'GET' && req.method !== 'HEAD')
       return { status: 405, header: ['Allow', 'GET, HEAD'] };
-    const credentials = credentialsOf(req);
+    const credentials = credentialsOf(req, deps.certificateOf);
     const principal = await authenticate(credentials, callerOf(req, 'http', deps.addressOf));
     if (principal && maySee(principal)) return undefined;
     const shown = credentials.secret === undefined ? undefined : 'invalid_token';

@@ -6,7 +6,7 @@ import { retryAfterOf } from '../../core/security/refusals.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { bearerChallenge } from './challenge.ts';
 import type { AddressOf } from './client-address.ts';
-import { callerOf, credentialsOf } from './credentials.ts';
+import { callerOf, credentialsOf, type CertificateOf } from './credentials.ts';
 import { readBody } from './read-body.ts';
 import { retryAfter } from './retry-after.ts';
 import { createRoom, isBusy, type Room } from './room.ts';
@@ -49,6 +49,7 @@ export function createRpcEndpoint(deps: {
   metadataUrl?: string | undefined;
   /** The peer's, unless told. */
   addressOf?: AddressOf;
+  certificateOf?: CertificateOf | undefined;
   limits?: Partial<EndpointLimits>;
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const { dispatcher, authenticate } = deps;
@@ -107,7 +108,7 @@ export function createRpcEndpoint(deps: {
       return;
     }
     const caller = callerOf(req, 'http', deps.addressOf);
-    const credentials = credentialsOf(req);
+    const credentials = credentialsOf(req, deps.certificateOf);
     const identified = await identify(req, res, credentials, caller);
     if (!identified) return;
     const { principal } = identified;

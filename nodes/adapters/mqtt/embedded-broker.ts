@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events';
-import { createServer, isIPv6, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { Aedes, type AuthenticateError, type Client, type PublishPacket } from 'aedes';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
@@ -27,6 +27,7 @@ import { createIntake, type Identity, type Publisher } from './aedes-intake.ts';
 import { openSessions, type SessionsFile } from './aedes-sessions.ts';
 import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
 import { createLinkEvents } from './link-events.ts';
+import { openDoor, openSecureDoor, type Door, type SecureDoor } from './doors.ts';
 import { createPaces } from './pace.ts';
 import type { LeftWill } from './sessions/left-wills.ts';
 import { sessionMarker } from './sessions/persistence.ts';
@@ -35,9 +36,14 @@ import { createThrottledWarn } from './throttled-log.ts';
 
 export interface EmbeddedBrokerOptions {
   host: string;
-  /** 0 takes a free port; `url` tells which. */
-  port: number;
-  /** Who this is, from the password of a CONNECT; the user name must say the same. Nobody is anonymous. */
+  /** 0 takes a free port; `url` tells which. Undefined serves no MQTT without TLS. */
+  port: number | undefined;
+  /** Serves MQTT over TLS beside it, or instead. */
+  secure?: SecureDoor | undefined;
+  /**
+   * Who this is, from the password of a CONNECT or the certificate of its connection; the user name must say the same,
+   * and may be left out with a certificate. Nobody is anonymous.
+   */
   authenticate: Authenticate;
   /** Whether somebody who was let in is still, at the moment the connection is made. */
   stands?: (principal: Principal) => boolean;
@@ -59,7 +65,7 @@ export interface EmbeddedBrokerOptions {
 const closeGraceMs = 500;
 
 /**
- * Starts the hub's own broker: MQTT 3.1.1 and 5 on one port. A client's message is acknowledged when the hub has
+ * Starts the hub's own broker: MQTT 3.1.1 and 5 on one port, and on another over TLS. A client's message is acknowledged when the hub has
  * settled it, for every QoS the client's socket is not read on while its messages wait. What is kept for a session or
  * as retained is on disk before it is acknowledged.
  * @throws Error when the port cannot be listened on, or says what is wrong with the file of the sessions
@@ -74,6 +80,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   const cleanStarts = new WeakMap<Client, boolean>();
   /** What to call when a client has proved who it is. */
   const proved = new WeakMap<Client, () => void>();
+  /** The same by peer, from when its socket is opened. */
+  const proving = new Map<string, () => void>();
   const wills = new WeakSet();
   const sockets = new Set<Socket>();
   let closing = false;
@@ -194,6 +202,24 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     if (reason === 'sessionExpiry') sessions.forget(client.id);
   });
 
+  /** Who a client is by its password or, without one, by the certificate of its connection. */
+  async function identify(
+    client: Client,
+    username: string | undefined,
+    password: Buffer | undefined,
+    address: string,
+  ): Promise<Principal | undefined> {
+    const certificate = options.secure?.certificateOf(client.conn);
+    const isComplete = password ? username !== undefined : certificate !== undefined;
+    if (!isComplete) return undefined;
+    const credentials = {
+      ...(username !== undefined && { username }),
+      ...(password && { secret: password.toString() }),
+      ...(certificate && { certificate }),
+    };
+    return authenticate(credentials, { transport: 'mqtt', address });
+  }
+
   async function admit(
     client: Client,
     username: string | undefined,
@@ -204,14 +230,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     }
     const address = (client.conn as Socket).remoteAddress ?? '';
     await options.connections?.arrive(address);
-    const principal =
-      username === undefined || password === undefined
-        ? undefined
-        : await authenticate(
-            { username, secret: password.toString() },
-            { transport: 'mqtt', address },
-          );
-    if (!principal || usernameOf(principal) !== username)
+    const principal = await identify(client, username, password, address);
+    if (!principal || (username !== undefined && usernameOf(principal) !== username))
       throw connectError(4, 'unknown user name or wrong key');
     const leave = await enter(client, principal, address);
     if (!(await sessions.claim(client, principal, cleanStarts.get(client) ?? true))) {
@@ -277,39 +297,60 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       return pace ? paces.mayRead(pace, resume) : 'yes';
     },
   };
-  const server = createServer(socketOptions, (socket) => {
+  /** A socket was opened, with or without TLS. @returns false when it is one too many, and cut */
+  const arrive = (socket: Socket): boolean => {
     const prove = options.connections?.opened(socket.remoteAddress ?? '', 'mqtt');
-    if (options.connections && !prove) {
+    const isFull = sockets.size >= limits.maxConnections;
+    if (isFull || (options.connections && !prove)) {
+      prove?.();
       counts.refused++;
+      if (isFull) warn(`MQTT connection refused: ${limits.maxConnections} connections are open`);
       socket.destroy();
-      return;
+      return false;
     }
     sockets.add(socket);
+    if (prove) proving.set(peerOf(socket), prove);
+    const peer = peerOf(socket);
     socket.once('close', () => {
       prove?.();
+      proving.delete(peer);
       sockets.delete(socket);
     });
+    return true;
+  };
+  const serve = (socket: Socket): void => {
     const client = broker.handle(socket);
+    const prove = proving.get(peerOf(socket));
     if (prove) proved.set(client, prove);
     guardClient(client, limits, clientIntake);
-  });
-  server.maxConnections = limits.maxConnections;
-  server.on('drop', () => {
-    counts.refused++;
-    warn(`MQTT connection refused: ${limits.maxConnections} connections are open`);
-  });
-
+  };
+  const doors: Door[] = [];
   try {
-    await listen(server, options.port, options.host);
+    if (options.port !== undefined) {
+      const open = (socket: Socket): void => {
+        if (arrive(socket)) serve(socket);
+      };
+      doors.push(
+        await openDoor(createServer(socketOptions, open), 'mqtt', options.host, options.port),
+      );
+    }
+    if (options.secure) {
+      doors.push(await openSecureDoor(options.secure, { socketOptions, arrive, serve, warn }));
+    }
   } catch (error) {
+    for (const door of doors) await door.close();
     await new Promise<void>((resolve) => broker.close(resolve));
     await sessions.close();
     throw error;
   }
-  server.on('error', (error) => log.error(`MQTT broker: ${error.message}`));
-  const { port } = server.address() as AddressInfo;
-  const url = `mqtt://${isIPv6(options.host) ? `[${options.host}]` : options.host}:${port}`;
-  const events = createLinkEvents({ connected: true, detail: `listening on ${url}` }, log);
+  for (const { server } of doors)
+    server.on('error', (error) => log.error(`MQTT broker: ${error.message}`));
+  const urls = doors.map(({ url }) => url);
+  const [url = ''] = urls;
+  const events = createLinkEvents(
+    { connected: true, detail: `listening on ${urls.join(' and ')}` },
+    log,
+  );
   const sweep = setInterval(() => sessions.sweep(), sessionSweepMs);
   sweep.unref();
   const seconds = setInterval(() => paces.tick(), 1000);
@@ -318,6 +359,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
 
   return {
     url,
+    urls,
     onMessage: events.onMessage,
     onState: events.onState,
     publish(topic, payload, { qos = 0, retain = false, correlationData, messageExpiry } = {}) {
@@ -364,7 +406,7 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       clearInterval(seconds);
       events.setState({ connected: false, detail: 'closed' });
       events.close();
-      const closed = new Promise((resolve) => server.close(resolve));
+      const closed = Promise.all(doors.map((door) => door.close()));
       const grace = setTimeout(() => sockets.forEach((socket) => socket.destroy()), closeGraceMs);
       await new Promise<void>((resolve) => broker.close(resolve));
       clearTimeout(grace);
@@ -398,15 +440,5 @@ function connectError(returnCode: 2 | 3 | 4 | 5, text: string): Error {
   return Object.assign(new Error(text), { returnCode });
 }
 
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'another program uses this port' : error.message;
-      reject(new Error(`cannot listen for MQTT on ${host}:${port}: ${why}`, { cause: error }));
-    });
-    server.listen(port, host, () => {
-      server.removeAllListeners('error');
-      resolve();
-    });
-  });
-}
+/** Tells a connection from all others. */
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

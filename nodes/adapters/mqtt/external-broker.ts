@@ -26,6 +26,8 @@ const maxUnacknowledgedPublications = 10_000;
 const sessionExpirySeconds = 24 * 3600;
 const redeliveryDelayMs = 5_000;
 const reconnectPeriodMs = 2_000;
+/** For `mqtts` and `wss`; an option of node:tls that mqtt.js passes on. */
+const leastTls = { minVersion: 'TLSv1.3' } as object;
 /** "Unacceptable protocol version" of MQTT 3.1.1 and of MQTT 5. */
 const versionRefusals = new Set([1, 132]);
 
@@ -65,6 +67,7 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
         properties: { receiveMaximum: maxInFlight, sessionExpiryInterval: sessionExpirySeconds },
       }),
       ...options.tls,
+      ...leastTls,
     });
     acknowledgeWhenSettled(opened, take);
     opened.on('connect', () => subscribe(opened, protocolVersion));

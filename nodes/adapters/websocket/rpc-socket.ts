@@ -13,7 +13,7 @@ import type { Principal } from '../../core/security/types.ts';
 import type { Streams } from '../../core/stream/types.ts';
 import { bearerChallenge } from '../http/challenge.ts';
 import type { AddressOf } from '../http/client-address.ts';
-import { callerOf, credentialsOf } from '../http/credentials.ts';
+import { callerOf, credentialsOf, type CertificateOf } from '../http/credentials.ts';
 import { createOriginRules, type OriginRules } from '../http/front-guard.ts';
 import { retryAfter } from '../http/retry-after.ts';
 import { createRoom } from '../http/room.ts';
@@ -82,6 +82,7 @@ export function createRpcSocket(deps: {
     req: IncomingMessage,
     principal?: Principal,
   ) => void;
+  certificateOf?: CertificateOf | undefined;
   limits?: Partial<SocketLimits>;
   every?: (ms: number, fn: () => void) => () => void;
 }): RpcSocket {
@@ -138,7 +139,7 @@ export function createRpcSocket(deps: {
       return;
     }
     const caller = callerOf(req, 'websocket', deps.addressOf);
-    const credentials = credentialsOf(req, keyOf(req));
+    const credentials = credentialsOf(req, deps.certificateOf, keyOf(req));
     let principal: Principal | undefined;
     try {
       principal = await authenticate(credentials, caller);

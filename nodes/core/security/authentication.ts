@@ -1,17 +1,21 @@
 import type { Transport } from '../rpc/types.ts';
 import type { Principal } from './types.ts';
 
-/** A client certificate that chains to a certificate authority the hub trusts; dates and revocation are not checked yet. */
+/** A client certificate that chains to a certificate authority the hub trusts; dates are still to be checked. */
 export interface ClientCertificate {
   /** SHA-256 of the certificate, hex in lower case without colons. */
   fingerprint: string;
   /** Common name of the subject. */
   subject: string;
-  /** Hex. */
+  /** Hexadecimal in lower case, without zeros in front. */
   serial: string;
   /** Milliseconds since the epoch. */
   validFrom: number;
   validTo: number;
+  /** Issued by the hub's own authority. */
+  isOwn: boolean;
+  /** Fingerprint of the authority that issued it; undefined when one between is not known here. */
+  authority?: string;
 }
 
 /** What somebody shows to prove who they are. */

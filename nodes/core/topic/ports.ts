@@ -51,6 +51,8 @@ export interface MqttLink {
   disconnect(who: Meant): void;
   /** Where clients connect, for people to read; e.g. `mqtt://127.0.0.1:1883`. */
   readonly url: string;
+  /** All of them, where there are several. */
+  readonly urls?: readonly string[];
   stats(): {
     clients: number;
     received: number;
