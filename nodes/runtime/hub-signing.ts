@@ -86,7 +86,8 @@ export async function createHubSigning(deps: {
   };
   events.on('removed', ({ device }) => forget(`device:${device.device_id}`));
   deps.keys.onEnd((id, why) => {
-    if (why !== 'disabled') forget(`caller:${id}`);
+    // A key that is switched off may come back, and one that was rotated goes on under its id.
+    if (why === 'revoked' || why === 'expired') forget(`caller:${id}`);
   });
 
   /** The secret for a device that registers: when it has a critical command and no secret yet, or asks for one. */

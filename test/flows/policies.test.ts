@@ -152,12 +152,40 @@ describe('policies with the running hub', function () {
     assert.equal(error.data.allowed.max < 99, true);
   });
 
+  it('are checked for the form of the editor', async () => {
+    const check = async (rules: unknown): Promise<unknown> => {
+      const response = await fetch(`${hub.url}/llm-iot/policy/check`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ rules }),
+      });
+      return response.json();
+    };
+    assert.deepEqual(await check('[{"name":"a","deny":true}]'), { ok: true });
+    assert.match(JSON.stringify(await check('[{"name":"a"}]')), /"ok":false.*exactly one/);
+    assert.match(JSON.stringify(await check('[')), /"ok":false.*JSON/);
+    assert.deepEqual(await check(undefined), { ok: true });
+  });
+
   it('that cannot be read let no command leave, until they can', async () => {
     await setPolicy('[{ "name": "x" }]');
     const { error } = await heat(1);
     assert.equal(error?.code, -32005);
     assert.match(error.data.reason, /exactly one/);
     await setPolicy([]);
+    assert.notEqual((await heat(1, { timeout_ms: 100 })).error?.code, -32005);
+  });
+
+  it('end when their node is deleted, and when it is disabled', async () => {
+    await setPolicy([{ name: 'nothing', deny: true }]);
+    assert.equal((await heat(1, { timeout_ms: 100 })).error?.data.policy, 'nothing');
+    const flow = await getFlow(hub);
+    const without = flow.filter(({ type }) => type !== 'llm-iot-policy');
+    await deploy(hub, without, 'nodes');
+    assert.notEqual((await heat(1, { timeout_ms: 100 })).error?.code, -32005);
+    await deploy(hub, flow, 'nodes');
+    assert.equal((await heat(1, { timeout_ms: 100 })).error?.data.policy, 'nothing');
+    await setPolicy([{ name: 'nothing', deny: true }], { d: true });
     assert.notEqual((await heat(1, { timeout_ms: 100 })).error?.code, -32005);
   });
 });

@@ -3,8 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Webhook } from 'standardwebhooks';
-import { ask, call, esp32, joinDevice, type TestDevice } from '../support/hub-client.ts';
+import {
+  ask,
+  call,
+  esp32,
+  eventually,
+  joinDevice,
+  type TestDevice,
+} from '../support/hub-client.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
 import { requireTool } from '../support/require-tool.ts';
 import { runTool } from '../support/run-tool.ts';
@@ -123,7 +131,26 @@ describe('critical commands with the running hub', function () {
     assert.equal(old.error?.data.signature, 'wrong');
     const newest = signed({}, { secret: next.signing_secret as string });
     assert.equal((await open({}, newest, made.key)).result?.status, 'success');
+    const rotation = { key_id: made.key_id, overlap_seconds: 0 };
+    const rotated = await ask(hub, 'key.rotate', rotation);
+    const still = signed({}, { secret: next.signing_secret as string });
+    assert.equal(
+      (await open({}, still, rotated.key)).result?.status,
+      'success',
+      'after key.rotate',
+    );
+    const kept = (): unknown => {
+      const db = new DatabaseSync(join(hub.dataDir, 'hub.db'), { readOnly: true });
+      try {
+        const count = db.prepare('SELECT count(*) AS n FROM records WHERE id = ?');
+        return count.get(`caller:${made.key_id}`)?.['n'];
+      } finally {
+        db.close();
+      }
+    };
+    assert.equal(kept(), 1);
     await ask(hub, 'key.revoke', { key_id: made.key_id });
+    await eventually('the secret goes with its key', () => kept() === 0);
   });
 
   it('what is not critical has nothing more in its message', async () => {
