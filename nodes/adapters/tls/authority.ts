@@ -143,7 +143,7 @@ const term = (days: number): { notBefore: Date; notAfter: Date } => ({
   notAfter: new Date(Date.now() + days * dayMs),
 });
 
-/** 127 random bits; the first digit keeps it positive and of full length. */
+/** 126 random bits; the first two keep it positive and of full length. */
 function newSerial(): string {
   const bytes = randomBytes(16);
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;
