@@ -4,6 +4,7 @@ import type { Log } from './core/log.ts';
 import { announceHub, baseUrl } from './runtime/banner.ts';
 import { watchDeploys } from './runtime/deploy-watch.ts';
 import { createHub, type Hub } from './runtime/hub.ts';
+import { auditSettingsFrom, type AuditFields } from './runtime/audit-settings.ts';
 import { keySettingsFrom } from './runtime/hub-secrets.ts';
 import { limitSettingsFrom, type LimitFields } from './runtime/limit-settings.ts';
 import { mountHub, servesHubFiles } from './runtime/mount.ts';
@@ -15,7 +16,7 @@ import type { BrokerSettings, HubSettings, StoreSettings } from './runtime/setti
 import { createStopSignals } from './runtime/stop-signals.ts';
 import { tlsSettingsFrom } from './runtime/tls-settings.ts';
 
-interface HubDef extends NodeDef, OAuthFields, LimitFields {
+interface HubDef extends NodeDef, OAuthFields, LimitFields, AuditFields {
   broker: string;
   store: string;
   dataDir: string;
@@ -164,6 +165,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     oauth: oauthSettingsFrom(def, process.env, { baseUrl: baseUrl(RED.settings), ...paths }),
     limits: limitSettingsFrom(def, process.env),
     tls: tlsOf(broker, folder),
+    audit: auditSettingsFrom(def, process.env),
     broker,
     store,
   };

@@ -1,6 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
+import type { AuditLog } from '../core/security/audit-log.ts';
 import type { RecordStore } from '../core/records.ts';
 import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
@@ -15,7 +16,7 @@ export interface BackupResult {
 
 export interface HubBackup {
   /**
-   * Copies devices, keys, schemas and readings into a new folder while the hub goes on. A store elsewhere is left to
+   * Copies devices, keys, schemas, readings and the audit log into a new folder while the hub goes on. A store elsewhere is left to
    * the backups of its own database.
    * @throws RpcError -32006 while another backup is under way, or when there is no room
    */
@@ -25,10 +26,11 @@ export interface HubBackup {
 export function createHubBackup(deps: {
   records: RecordStore;
   store: TelemetryStore;
+  auditLog: Pick<AuditLog, 'backup'>;
   clock: Clock;
   dataDir: string;
 }): HubBackup {
-  const { records, store, clock, dataDir } = deps;
+  const { records, store, auditLog, clock, dataDir } = deps;
   let underWay = false;
 
   const copyAll = async (): Promise<BackupResult> => {
@@ -39,7 +41,8 @@ export function createHubBackup(deps: {
     await mkdir(join(dataDir, folder), { recursive: true, mode: 0o700 });
     await records.backup(inFolder('hub.db'));
     await store.backup?.(inFolder('telemetry.db'));
-    const names = ['hub.db', ...(store.backup ? ['telemetry.db'] : [])];
+    await auditLog.backup(inFolder('audit.db'));
+    const names = ['hub.db', 'audit.db', ...(store.backup ? ['telemetry.db'] : [])];
     const files = await Promise.all(
       names.map(async (file) => ({ name: file, bytes: (await stat(inFolder(file))).size })),
     );

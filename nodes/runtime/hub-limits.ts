@@ -13,7 +13,7 @@ import type { AuditTrail } from '../core/security/audit.ts';
 import type { Authenticate } from '../core/security/authentication.ts';
 import { createCallLimits, type AdmitCall } from '../core/security/call-limits.ts';
 import { createConnectionLimits } from '../core/security/connection-limits.ts';
-import { guardAuthentication } from '../core/security/guarded-authentication.ts';
+import { guardAuthentication, tellFailures } from '../core/security/guarded-authentication.ts';
 import { createGuessGuard } from '../core/security/guesses.ts';
 import type { Principal } from '../core/security/types.ts';
 import { defaultLimitSettings, type LimitSettings } from '../core/security/limit-settings.ts';
@@ -110,7 +110,7 @@ export function createHubLimits(deps: {
     guard: (authenticate) =>
       settings.banAfter > 0
         ? guardAuthentication(authenticate, { guesses, refusals, audit, isExempt })
-        : authenticate,
+        : tellFailures(authenticate, audit),
     addressOf,
     stats: () => ({ refused: refusals.counts(), banned_addresses: guesses.banned() }),
   };

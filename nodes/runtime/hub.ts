@@ -23,7 +23,7 @@ import type { CallHandler, Dispatcher, MethodDeclaration, MethodTable } from '..
 import type { SchemaRegistry } from '../core/schema/ports.ts';
 import { createSchemaRegistry } from '../core/schema/registry.ts';
 import { sensorTemplates } from '../core/schema/templates/index.ts';
-import { createAuditTrail, type AuditTrail } from '../core/security/audit.ts';
+import type { AuditTrail } from '../core/security/audit.ts';
 import { maySeeMetrics } from '../core/security/permissions.ts';
 import { createKeyRing } from '../core/security/key-ring.ts';
 import { createLockdown } from '../core/security/lockdown.ts';
@@ -43,6 +43,7 @@ import { createGate, type Gate } from './gate.ts';
 import { createHubAccess, type HubAccess } from './hub-access.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
 import { createHubAttestation } from './hub-attestation.ts';
+import { openHubAudit, type HubAudit } from './hub-audit.ts';
 import { createHubAuthentication, createStands } from './hub-authentication.ts';
 import { createHubAuthorization } from './hub-authorization.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
@@ -76,6 +77,7 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   methods: MethodTable;
   dispatcher: Dispatcher;
   audit: AuditTrail;
+  queryAudit: HubAudit['queryAudit'];
   /** Seals what must not be read from disk. */
   secrets: SecretBox;
   signing: Pick<HubSigning, 'issueSigningSecret' | 'sign' | 'verify'>;
@@ -130,9 +132,18 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
 
   try {
     await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+    const onRecord = await openHubAudit({
+      dataDir: settings.dataDir,
+      settings: settings.audit,
+      clock,
+      log,
+    });
+    opened.push(() => onRecord.close());
+    const { audit, auditLog } = onRecord;
+    const storeLog = onRecord.tellingErrors(log);
     const plainRecords = await createSqliteRecordStore({
       file: join(settings.dataDir, 'hub.db'),
-      log,
+      log: storeLog,
     });
     opened.push(() => plainRecords.close());
     const { box: secrets } = await openHubSecrets({
@@ -142,7 +153,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       log,
     });
     const records = sealSensitive(plainRecords, secrets);
-    const store = await openStore(settings, { clock, ids, log });
+    const store = await openStore(settings, { clock, ids, log: storeLog });
     opened.push(() => store.close());
     const { retention } = settings.store;
     const stopRetention = keepRetention({ store, retention, clock, log });
@@ -166,7 +177,6 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const newKeys = await ensureHubKeys(keys, ids, settings);
     const schemas = createSchemaRegistry({ records, clock, templates: sensorTemplates });
     await schemas.load();
-    const audit = createAuditTrail({ clock, log });
     const signing = await createHubSigning({
       ...{ records, box: secrets, keys, audit, events, ids, clock, log },
       ownerOf: (id) => devices.ownerOf(id),
@@ -189,7 +199,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     });
     const { certificateOf } = tls;
     const authenticate = createHubAuthentication({
-      ...{ keys, tokens: oauth.way, certificates: tls, lockdown, presence, guard },
+      ...{ keys, tokens: oauth.way, certificates: tls, lockdown, presence, guard, audit, clock },
     });
     const mqtt = await openBroker(settings.broker, {
       authenticate,
@@ -200,8 +210,10 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ids,
       limits,
       tls,
+      onRefused: (refused) =>
+        audit.record({ action: 'refusal', outcome: 'refused', transport: 'mqtt', ...refused }),
       dataDir: settings.dataDir,
-      log,
+      log: storeLog,
     });
     opened.push(() => mqtt.close());
     const commands = createCommandExecutor({
@@ -216,6 +228,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ids,
       log,
       settings: { defaultTimeoutMs: settings.commandTimeoutMs, mayStart: limits.mayCommand },
+      recorder: onRecord.commandsOnRecord,
     });
     await commands.load();
     const alerts = createAlerts({ records, clock, ids });
@@ -244,6 +257,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           ids,
           authorize: createHubAuthorization({ devices, lockdown, stands, clock }),
           mayTake: limits.mayTake,
+          onRefused: (...refused) => onRecord.onRefused(...refused),
           log,
         }),
       ),
@@ -307,6 +321,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       methods,
       dispatcher,
       audit,
+      queryAudit: (params) => onRecord.queryAudit(params),
       secrets,
       signing,
       gate,
@@ -317,7 +332,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       deliveries,
       ledger,
       checkReadings: createReadingCheck({ registry: devices, clock, settings }),
-      ...createHubBackup({ records, store, clock, dataDir: settings.dataDir }),
+      ...createHubBackup({ records, store, auditLog, clock, dataDir: settings.dataDir }),
       ...createHubAlerts({ alerts, mqtt, streams, clock, canSee: devices.canSee }),
       ...createHubAccess({ keys, lockdown, devices, mqtt, rpcSocket, audit, clock }),
       ...createHubStreams({ streams, clock, devices }),

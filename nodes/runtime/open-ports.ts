@@ -1,5 +1,5 @@
 import { isAbsolute, join } from 'node:path';
-import { createEmbeddedBroker } from '../adapters/mqtt/embedded-broker.ts';
+import { createEmbeddedBroker, type RefusedTopic } from '../adapters/mqtt/embedded-broker.ts';
 import { createExternalBroker } from '../adapters/mqtt/external-broker.ts';
 import { createSpooledTelemetryStore } from '../adapters/storage/remote/spooled-telemetry-store.ts';
 import { createSqliteTelemetryStore } from '../adapters/storage/sqlite/sqlite-telemetry-store.ts';
@@ -105,6 +105,7 @@ export async function openBroker(
     ids: Ids;
     limits: Pick<HubLimits, 'broker'>;
     tls: Pick<HubTls, 'door' | 'plainHost' | 'isCurrent'>;
+    onRefused: (refused: RefusedTopic) => void;
     dataDir: string;
     log: Log;
   },
@@ -137,6 +138,7 @@ export async function openBroker(
       isCurrent: (principal) => keys.has(principal.id) || tls.isCurrent(principal),
     },
     ...deps.limits.broker,
+    onRefused: deps.onRefused,
     log,
   });
 }

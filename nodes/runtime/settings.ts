@@ -41,6 +41,12 @@ export type BrokerSettings =
       tls?: object;
     };
 
+/** How long the audit log is kept; 0 is without end or bound. */
+export interface AuditSettings {
+  days: number;
+  maxMegabytes: number;
+}
+
 /** All a hub is made from. Two equal settings make the same hub: it is kept over a deploy then. */
 export interface HubSettings {
   dataDir: string;
@@ -68,6 +74,8 @@ export interface HubSettings {
   limits?: LimitSettings;
   /** How it is reached over TLS; undefined for not at all. */
   tls?: TlsSettings | undefined;
+  /** A year in at most a gigabyte unless told. */
+  audit?: AuditSettings;
   broker: BrokerSettings;
   store: StoreSettings;
 }

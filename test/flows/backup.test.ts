@@ -31,7 +31,7 @@ describe('hub.backup', function () {
       ...Array.from({ length: 50 }, (_, minute) => tell(50 + minute)),
     ]);
     const folder = join(hub.dataDir, made.folder);
-    assert.deepEqual((await readdir(folder)).sort(), ['hub.db', 'telemetry.db']);
+    assert.deepEqual((await readdir(folder)).sort(), ['audit.db', 'hub.db', 'telemetry.db']);
     for (const { name, bytes } of made.files)
       assert.equal((await stat(join(folder, name))).size, bytes);
     await device.end();

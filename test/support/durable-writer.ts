@@ -1,6 +1,7 @@
 // Writes to a store without end and prints how many items are acknowledged: a kind of store (see below), folder.
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { openSqliteAuditStore } from '../../nodes/adapters/storage/audit/sqlite-audit-store.ts';
 import {
   createInflux1Database,
   type Influx1Settings,
@@ -64,6 +65,10 @@ const kinds = {
     const store = await createSqliteRecordStore({ file: join(folder, 'hub.db') });
     return (first, count) =>
       Promise.all(numbers(first, count).map((n) => store.put('device', String(n), { n })));
+  },
+  async audit(folder: string): Promise<Write> {
+    const { store } = await openSqliteAuditStore({ file: join(folder, 'audit.db') });
+    return (first, count) => store.append(numbers(first, count).map((n) => JSON.stringify({ n })));
   },
   telemetry: async (folder: string): Promise<Write> =>
     writeTo(

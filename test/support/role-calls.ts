@@ -29,6 +29,7 @@ const ofDevice = (more: object = {}): RoleCall => ({
 export const roleCalls: Record<string, RoleCall> = {
   'alert.acknowledge': { params: async ({ freshAlert }) => ({ alert_id: await freshAlert() }) },
   'alert.list': none,
+  'audit.query': none,
   'comfort.assess': { params: () => ({ temperature: 21, humidity: 50 }) },
   'data.query': {
     params: ({ deviceId }) => ({

@@ -26,6 +26,8 @@ export type Publisher = Pick<Client, 'id'>;
 
 /** Who a connection is. */
 export interface Identity {
+  /** Where it comes from; not known of a client of an earlier process. */
+  address?: string;
   principal: Principal;
   /** Its key was revoked: nothing more is taken from it, its will included. */
   revoked: boolean;
@@ -39,8 +41,8 @@ export interface IntakeDeps extends Pick<Sessions, 'tookQos2' | 'keep' | 'mayRet
   mayPublish: (principal: Principal, topic: string) => boolean;
   /** Whether a client may receive what is published to a topic. */
   mayHear: (client: Publisher, topic: string) => boolean;
-  /** Counts and logs a refusal. */
-  refuse: (client: Publisher, why: string) => void;
+  /** Counts and logs a refusal; one with a subject is of something that is not allowed. */
+  refuse: (client: Publisher, why: string, subject?: string) => void;
   deliver: (message: InboundMessage) => void;
   isClosing: () => boolean;
   inFlight: InFlight;
@@ -117,7 +119,7 @@ export function createIntake(deps: IntakeDeps): Intake {
     const identity = identityOf(client);
     const problem = identity ? objection(identity, client, packet) : 'is not known';
     if (problem === undefined) return identity?.principal;
-    refuse(client, problem);
+    refuse(client, problem, `publish ${packet.topic}`);
     return undefined;
   };
 

@@ -59,7 +59,17 @@ export interface EmbeddedBrokerOptions {
   connections?: ConnectionLimits;
   /** A principal publishes more than it may; told once a second. */
   onSlowed?: (principalId: string) => void;
+  /** A publication or subscription that its client is not allowed. */
+  onRefused?: (refused: RefusedTopic) => void;
   log: Log;
+}
+
+/** What a client was refused, such as `publish <topic>`, and why. */
+export interface RefusedTopic {
+  principal?: Principal;
+  address?: string;
+  subject: string;
+  reason: string;
 }
 
 const closeGraceMs = 500;
@@ -91,9 +101,16 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     if (!identity || identity.revoked) return false;
     return maySubscribe(identity.principal, topic, client.id, ownerOf, canSee);
   };
-  const refuse = (client: Publisher, what: string): void => {
+  const refuse = (client: Publisher, what: string, subject?: string): void => {
     counts.refused++;
     warn(`MQTT client "${client.id}": ${what}`);
+    if (subject === undefined) return;
+    const { principal, address } = identities.get(client) ?? {};
+    options.onRefused?.({
+      ...{ subject, reason: what },
+      ...(principal && { principal }),
+      ...(address !== undefined && { address }),
+    });
   };
 
   const audience = createAudience();
@@ -139,7 +156,12 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       }
       const allowed =
         mayHear(client, subscription.topic) && subscriptionCount(client) < limits.maxSubscriptions;
-      if (!allowed) refuse(client, `may not subscribe to ${subscription.topic}`);
+      if (!allowed)
+        refuse(
+          client,
+          `may not subscribe to ${subscription.topic}`,
+          `subscribe ${subscription.topic}`,
+        );
       done(null, allowed ? subscription : null);
     },
     authorizeForward(client, packet) {
@@ -211,7 +233,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
   ): Promise<Principal | undefined> {
     const certificate = options.secure?.certificateOf(client.conn);
     const isComplete = password ? username !== undefined : certificate !== undefined;
-    if (!isComplete) return undefined;
+    // Who shows nothing is nobody, but is heard of.
+    if (!isComplete) return authenticate({}, { transport: 'mqtt', address });
     const credentials = {
       ...(username !== undefined && { username }),
       ...(password && { secret: password.toString() }),
@@ -244,7 +267,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
       if (client.closed) return;
       throw connectError(4, 'the key has ended');
     }
-    const identity: Identity = { principal, revoked: false, pace: paces.enter(principal.id) };
+    const pace = paces.enter(principal.id);
+    const identity: Identity = { principal, address, revoked: false, pace };
     identities.set(client, identity);
     live.set(client, identity);
     const forgetExpiry = atExpiry(principal, clock, () => cutOff(client, identity));

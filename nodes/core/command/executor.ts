@@ -12,6 +12,7 @@ import type { SignedCall } from './call-signature.ts';
 import { readAnswer } from './device-answer.ts';
 import { closedGuard, type CommandGuard } from './guard.ts';
 import { createCommandHistory } from './history.ts';
+import { createCommandsOnRecord, type CommandRecorder } from './on-record.ts';
 import { runCommand, type RunningCommand } from './lifecycle.ts';
 import { requireUncritical } from './permission.ts';
 import type { CommandExecutor, CommandSettings } from './ports.ts';
@@ -31,6 +32,8 @@ export interface ExecutorDeps {
   log: Log;
   settings?: CommandSettings;
   guard?: CommandGuard;
+  /** Where commands are told, and are on record before they are answered. */
+  recorder?: CommandRecorder;
 }
 
 /** By what way a command came. */
@@ -44,6 +47,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
   const { registry, records, clock, ids, log, guard = closedGuard } = deps;
   const { defaultTimeoutMs = 10_000, keep = 10_000 } = deps.settings ?? {};
   const history = createCommandHistory({ records, log, keep });
+  const onRecord = createCommandsOnRecord({ recorder: deps.recorder, clock });
   const running = new Map<string, RunningCommand>();
   const busy = new Map<string, RunningCommand>();
   /** How many of them each principal has. */
@@ -92,12 +96,20 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       policies: policy === undefined ? [] : [policy],
     };
   };
-  const run = async (
+  const run = (
+    params: JsonObject,
+    principal: Principal | undefined,
+    way: Via,
+  ): Promise<ExecuteResult> =>
+    onRecord(params, principal, (onRead) => carryOut(params, principal, way, onRead));
+  const carryOut = async (
     params: JsonObject,
     principal: Principal | undefined,
     { signed, policies }: Via,
+    onRead: (request: CommandRequest) => void,
   ): Promise<ExecuteResult> => {
     const read = readRequest(registry, params, principal, defaultTimeoutMs);
+    onRead(read);
     const request = { ...read, critical: guard.isCritical(read, policies) };
     if (request.critical) {
       requireUncritical(principal, request.command);

@@ -31,6 +31,14 @@ export interface DispatcherLimits {
   pending: number;
 }
 
+/** A call that was not allowed. */
+export type OnRefused = (
+  error: { code: number; reason: string },
+  method: string,
+  params: unknown,
+  context: RpcContext,
+) => void;
+
 const defaults: DispatcherLimits = { json: {}, batch: 100, pending: 10_000 };
 
 /**
@@ -45,10 +53,12 @@ export function createDispatcher(deps: {
   authorize: Authorize;
   /** Asked before anything else of a call is looked at. */
   mayTake?: AdmitCall;
+  /** Told of every call that ends with -32005 or -32006, but of those that `mayTake` refused. */
+  onRefused?: OnRefused;
   limits?: Partial<DispatcherLimits>;
   log: Log;
 }): Dispatcher {
-  const { methods, clock, ids, authorize, mayTake, log } = deps;
+  const { methods, clock, ids, authorize, mayTake, onRefused, log } = deps;
   const limits = { ...defaults, ...deps.limits };
   const pending = createPendingCalls({ clock, limit: limits.pending });
   const logRefusal = createRefusalLog({ clock, log });
@@ -56,13 +66,15 @@ export function createDispatcher(deps: {
   let calls = 0;
   let closed: RpcError | undefined;
 
-  const count = (answer: Answer, what: string, context: RpcContext): Answer => {
+  const count = (answer: Answer, what: string, context: RpcContext, params?: unknown): Answer => {
     if (!answer.error) return answer;
     const { code, message, data } = answer.error;
     errors[code] = (errors[code] ?? 0) + 1;
     const who = context.principal?.id ?? 'somebody without a key';
-    const reason = (data as { reason?: unknown } | undefined)?.reason;
+    const { reason, limit } = (data ?? {}) as { reason?: unknown; limit?: unknown };
     const why = typeof reason === 'string' ? reason : message;
+    const isRefused = code === ErrorCode.Unauthorized || code === ErrorCode.ResourceExhausted;
+    if (isRefused && limit === undefined) onRefused?.({ code, reason: why }, what, params, context);
     logRefusal(
       `${context.transport} ${code} ${who}`,
       `${context.transport}: ${what} from ${who} failed with ${code}: ${why}`,
@@ -150,7 +162,7 @@ export function createDispatcher(deps: {
       const admitted = (): Promise<Outcome> => admit(request, notification, context, via);
       return mayTake ? mayTake({ method, params, bytes, context }).then(admitted) : admitted();
     });
-    const answer = count(answerOf(outcome), request.method, context);
+    const answer = count(answerOf(outcome), request.method, context, params);
     return request.id === undefined ? undefined : responseText(answer, request.id);
   };
 
@@ -180,7 +192,7 @@ export function createDispatcher(deps: {
     async invoke(method, params, context) {
       const outcome = await outcomeOf(() => admit({ method, params }, false, context));
       if (!('error' in outcome)) return outcome.result;
-      count(answerOf(outcome), method, context);
+      count(answerOf(outcome), method, context, params);
       throw asRpcError(outcome.error);
     },
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Transport } from '../rpc/types.ts';
+import { maskEntry } from './audit-mask.ts';
 import type { Principal } from './types.ts';
 
 /** Kinds of what goes on record; new ones may come with new features. */
@@ -16,7 +17,10 @@ export type AuditAction =
   | 'certificate'
   | 'system';
 
-/** One thing that happened, as whoever saw it tells it. Nothing in it is secret but what masking finds. */
+/**
+ * One thing that happened, as whoever saw it tells it. Secrets are masked by the names of their fields and by their form;
+ * what a device marked as sensitive is masked by whoever tells it.
+ */
 export interface AuditEntry {
   action: AuditAction;
   outcome: 'ok' | 'refused' | 'failed';
@@ -41,6 +45,10 @@ export interface AuditEntry {
 export interface AuditEvent extends AuditEntry {
   /** ISO 8601. */
   at: string;
+  /** So many of the same since `since`, for what is folded; the first of them has an event of its own. */
+  count?: number;
+  /** ISO 8601. */
+  since?: string;
 }
 
 /** Port: where everything worth a record is told. Never throws and never waits. */
@@ -55,7 +63,7 @@ export function createAuditTrail({ clock, log }: { clock: Clock; log: Log }): Au
   const listeners = new Set<(event: AuditEvent) => void>();
   return {
     record(entry) {
-      const event = { at: new Date(clock.now()).toISOString(), ...entry };
+      const event = { at: new Date(clock.now()).toISOString(), ...maskEntry(entry) };
       for (const listener of listeners) {
         try {
           listener(event);

@@ -57,6 +57,20 @@ export function guardAuthentication(
   };
 }
 
+/** Tells of failures where nobody is held up for them. */
+export const tellFailures =
+  (authenticate: Authenticate, audit: Pick<AuditTrail, 'record'>): Authenticate =>
+  async (credentials, caller) => {
+    const proved = await authenticate(credentials, caller);
+    const { secret, certificate } = credentials;
+    if (!proved && (secret !== undefined || certificate !== undefined))
+      audit.record({
+        ...{ transport: caller.transport, address: caller.address },
+        ...{ action: 'authentication', outcome: 'failed', subject: 'authenticate', reason: wrong },
+      });
+    return proved;
+  };
+
 const wrong = 'unknown, expired or revoked';
 const sentences = {
   slowed: 'too many wrong keys came from this address: wait before the next try',

@@ -15,6 +15,7 @@ const administrators: readonly Role[] = [];
 export const methodRoles: Readonly<Record<string, readonly Role[] | 'open'>> = {
   'alert.acknowledge': ['llm_write', 'user_operator'],
   'alert.list': readers,
+  'audit.query': administrators,
   'comfort.assess': readers,
   'data.query': everybody,
   'device.batch_execute': ['llm_write'],

@@ -1,10 +1,16 @@
 import { aclCommands } from './acl.ts';
+import { auditCommands } from './audit.ts';
 import type { Command } from './command.ts';
 import { secretCommands } from './secrets.ts';
 import { tlsCommands } from './tls.ts';
 
 /** Every command there is, in the order of the usage message. */
-const commands: readonly Command[] = [...aclCommands, ...secretCommands, ...tlsCommands];
+const commands: readonly Command[] = [
+  ...aclCommands,
+  ...auditCommands,
+  ...secretCommands,
+  ...tlsCommands,
+];
 
 /** Runs `npm run hub -- <words>`. @returns the exit code: 0 done, 1 failed, 2 not understood */
 export async function runHubCommand(
