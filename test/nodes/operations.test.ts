@@ -40,6 +40,15 @@ const cases: Case[] = [
     bad: { message: { payload: { device_type: 'mcu' } }, code: -32602, reason: /static_schema/ },
   },
   {
+    name: 'audit-query',
+    node: { type: 'llm-iot-audit-query' },
+    good: () => ({ payload: { action: 'system', limit: 1 } }),
+    answers({ events }) {
+      assert.equal((events as { subject: string }[])[0]!.subject, 'hub.start');
+    },
+    bad: { message: { payload: { since: 'yesterday' } }, code: -32602, reason: /ISO 8601/ },
+  },
+  {
     name: 'sensor-discover',
     node: { type: 'llm-iot-sensor-discover' },
     good: ({ deviceId }) => ({
