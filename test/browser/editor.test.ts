@@ -19,7 +19,7 @@ const hubFlow = JSON.parse(readFileSync(join(root, 'flows/hub.json'), 'utf8')) a
 }[];
 
 const tab = { id: '11aff00000000001', type: 'tab', label: 'Editor' };
-const config = hubFlow.filter(({ type }) => /^llm-iot-(hub|broker|store)$/.test(type));
+const config = hubFlow.filter(({ type }) => /^llm-iot-(hub|broker|store|policy)$/.test(type));
 const hubId = config.find(({ type }) => type === 'llm-iot-hub')!.id;
 const types = Object.keys(manifest['node-red'].nodes).map((name) => `llm-iot-${name}`);
 const configTypes = config.map(({ type }) => type);
