@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import mqttPacket, { type Packet } from 'mqtt-packet';
 import { until } from '../support/until.ts';
 import { rawClient, type RawClient } from '../support/raw-mqtt.ts';
-import { connectAs, startSite, type Site } from './site.ts';
+import { connectAs, onRecord, startSite, type Site } from './site.ts';
 
 const notAuthorized = 0x87;
 
@@ -93,6 +93,11 @@ describe('attacks over MQTT on a running hub', function () {
       await late.endAsync();
       assert.deepEqual(retained, []);
       assert.ok(!site.heard.some(({ text }) => text === forged));
+      await onRecord(site.hub, 'the refused publication', {
+        action: 'refusal',
+        transport: 'mqtt',
+        outcome: 'refused',
+      });
     });
   }
 
@@ -119,6 +124,10 @@ describe('attacks over MQTT on a running hub', function () {
     await settled(client);
     assert.ok(!client.packets.some(({ cmd }) => cmd === 'publish'));
     client.end();
+    await onRecord(site.hub, 'the refused subscription', {
+      action: 'refusal',
+      transport: 'mqtt',
+    });
   });
 
   it('a will says nothing its client may not say', async () => {
@@ -257,6 +266,10 @@ describe('attacks over MQTT on a running hub', function () {
         /Not authorized|Bad User Name|identifier|Client Identifier/i,
         `${username} ${clientId}`,
       );
+    await onRecord(hub, 'the refused connection', {
+      action: 'authentication',
+      outcome: 'failed',
+    });
   });
 
   it('a client id that is a wildcard hears no answers to others', async () => {

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { ask, call, esp32, openSocket, type RpcResponse } from '../support/hub-client.ts';
 import { post } from '../support/house.ts';
-import { startSite, type Site } from './site.ts';
+import { runHubCommand } from '../../nodes/runtime/cli/main.ts';
+import { onRecord, startSite, type Site } from './site.ts';
 
 const unauthorized = -32005;
 
@@ -558,5 +559,24 @@ describe('the OWASP API Security Top 10 on a running hub', function () {
       assert.equal(names.includes(name), isOpen || roles.includes('device'), name);
       if (!names.includes(name)) assert.equal(error?.code, unauthorized, name);
     }
+  });
+
+  it('has all of it on record, in a chain that is whole', async () => {
+    const { hub } = site;
+    const { key_id: attackerKey } = (await ask(hub, 'key.list', { device_id: site.attacker.id }))
+      .keys[0];
+    for (const [what, filter] of Object.entries({
+      'another device was asked for': { action: 'refusal', principal_id: attackerKey },
+      'a method of others was called': { action: 'refusal', principal_id: 'registration' },
+      'a wrong key was shown': { action: 'authentication', outcome: 'failed', transport: 'http' },
+      'too many registrations': { action: 'refusal', subject: 'device.register' },
+      'a forged signature': { action: 'refusal', subject: 'open' },
+    }))
+      await onRecord(hub, what, filter);
+    const lines: string[] = [];
+    const code = await runHubCommand(['audit', 'verify', '--data-dir', hub.dataDir], (line) =>
+      lines.push(line),
+    );
+    assert.equal(code, 0, lines.join('\n'));
   });
 });

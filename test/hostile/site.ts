@@ -3,7 +3,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
-import { call, joinDevice, type TestDevice } from '../support/hub-client.ts';
+import { call, eventually, joinDevice, type TestDevice } from '../support/hub-client.ts';
 import { roomNode } from '../support/house.ts';
 import { startHub, type RunningHub } from '../support/hub-process.ts';
 
@@ -79,3 +79,16 @@ export const connectAs = (
     { username, password, protocolVersion: 5, reconnectPeriod: 0, ...options },
     false,
   );
+
+/** What the audit log holds, as the administrator asks for it; waits until it is there. */
+export async function onRecord(
+  hub: RunningHub,
+  what: string,
+  filter: Record<string, unknown>,
+): Promise<void> {
+  await eventually(`on record: ${what}`, async () => {
+    const { result, error } = await call(hub, 'audit.query', { limit: 1, ...filter });
+    assert.equal(error, undefined, JSON.stringify(error));
+    return result.events.length > 0;
+  });
+}
