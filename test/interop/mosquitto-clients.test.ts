@@ -7,7 +7,7 @@ import { until } from '../support/until.ts';
 
 const telemetry = 'llm-iot/devices/mcu-1/telemetry';
 const status = 'llm-iot/devices/mcu-1/status';
-const command = 'llm-iot/devices/mcu-1/command/request';
+const notices = 'llm-iot/devices/mcu-1/notice';
 
 describe('mosquitto_pub and mosquitto_sub with the embedded broker', () => {
   let broker: TestBroker;
@@ -56,7 +56,7 @@ describe('mosquitto_pub and mosquitto_sub with the embedded broker', () => {
 
         const sub = run('mosquitto_sub', version, 'mcu-1', [
           '-t',
-          command,
+          notices,
           '-q',
           qos,
           '-C',
@@ -64,7 +64,7 @@ describe('mosquitto_pub and mosquitto_sub with the embedded broker', () => {
           '-d',
         ]);
         await until('it is subscribed', () => sub.output().includes('Subscribed'));
-        await broker.link.publish(command, 'down', { qos: Number(qos) as 0 | 1 | 2 });
+        await broker.link.publish(notices, 'down', { qos: Number(qos) as 0 | 1 | 2 });
         assert.match(await sub.done(), /^down$/m);
       });
     }
@@ -85,7 +85,7 @@ describe('mosquitto_pub and mosquitto_sub with the embedded broker', () => {
 
     it(`has its will published when it dies (${version})`, async () => {
       const sub = run('mosquitto_sub', version, 'mcu-1', [
-        ...['-t', command, '-d', '-k', '30'],
+        ...['-t', notices, '-d', '-k', '30'],
         ...['--will-topic', status, '--will-payload', 'gone', '--will-qos', '1', '--will-retain'],
       ]);
       await until('it is subscribed', () => sub.output().includes('Subscribed'));
@@ -98,12 +98,12 @@ describe('mosquitto_pub and mosquitto_sub with the embedded broker', () => {
     });
 
     it(`finds the commands of its absence in its session (${version})`, async () => {
-      const session = ['-i', 'mcu-1', '-c', '-q', '1', '-t', command];
+      const session = ['-i', 'mcu-1', '-c', '-q', '1', '-t', notices];
       if (version === 'mqttv5') session.push('-x', '600');
       await run('mosquitto_sub', version, 'mcu-1', [...session, '-E']).done();
       await clients(0);
-      await broker.link.publish(command, 'first', { qos: 1 });
-      await broker.link.publish(command, 'second', { qos: 1 });
+      await broker.link.publish(notices, 'first', { qos: 1 });
+      await broker.link.publish(notices, 'second', { qos: 1 });
       const back = run('mosquitto_sub', version, 'mcu-1', [...session, '-C', '2']);
       assert.equal(await back.done(), 'first\nsecond\n');
     });

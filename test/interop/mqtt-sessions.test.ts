@@ -11,7 +11,7 @@ import { until } from '../support/until.ts';
 // Debian's own Python: that is where python3-paho-mqtt lives.
 const python = '/usr/bin/python3';
 const device = fileURLToPath(new URL('paho_device.py', import.meta.url));
-const command = 'llm-iot/devices/mcu-1/command/request';
+const notices = 'llm-iot/devices/mcu-1/notice';
 const status = 'llm-iot/devices/mcu-1/status';
 
 describe('sessions of mosquitto_sub, mosquitto_pub and paho-mqtt over kill -9 of the embedded broker', function () {
@@ -57,10 +57,10 @@ describe('sessions of mosquitto_sub, mosquitto_pub and paho-mqtt over kill -9 of
   for (const version of ['mqttv311', 'mqttv5']) {
     it(`mosquitto_sub finds what was queued with QoS 1 and 2, and what was retained (${version})`, async () => {
       const session = ['-i', 'sub', '-c', ...(version === 'mqttv5' ? ['-x', '3600'] : [])];
-      const subscription = [...session, '-t', command, '-q', '2'];
+      const subscription = [...session, '-t', notices, '-q', '2'];
       await run('mosquitto_sub', version, 'mcu-1', [...subscription, '-E']).done();
       for (const qos of ['1', '2']) {
-        const message = ['-t', command, '-m', `do ${qos}`, '-q', qos];
+        const message = ['-t', notices, '-m', `do ${qos}`, '-q', qos];
         await run('mosquitto_pub', version, 'admin', message).done();
       }
       const retained = ['-t', status, '-m', 'up', '-r', '-q', '1'];
@@ -71,14 +71,14 @@ describe('sessions of mosquitto_sub, mosquitto_pub and paho-mqtt over kill -9 of
       const reader = ['-t', status, '-C', '1', '-F', '%r %p'];
       assert.equal(await run('mosquitto_sub', version, 'admin', reader).done(), '1 up\n');
       await restart();
-      await run('mosquitto_pub', version, 'admin', ['-t', command, '-m', 'last', '-q', '1']).done();
+      await run('mosquitto_pub', version, 'admin', ['-t', notices, '-m', 'last', '-q', '1']).done();
       const again = run('mosquitto_sub', version, 'mcu-1', [...subscription, '-C', '1']);
       assert.equal(await again.done(), 'last\n');
     });
 
     it(`mosquitto_sub has its will published when the broker died under it (${version})`, async () => {
       const sub = run('mosquitto_sub', version, 'mcu-1', [
-        ...['-t', command, '-d'],
+        ...['-t', notices, '-d'],
         ...['--will-topic', status, '--will-payload', 'gone', '--will-qos', '1', '--will-retain'],
       ]);
       await until('it is subscribed', () => sub.output().includes('Subscribed'));
@@ -100,7 +100,7 @@ describe('sessions of mosquitto_sub, mosquitto_pub and paho-mqtt over kill -9 of
       assert.deepEqual(await play('session'), { session: false });
       await run('mosquitto_pub', 'mqttv5', 'admin', [
         '-t',
-        command,
+        notices,
         '-m',
         'wait',
         '-q',

@@ -96,7 +96,7 @@ elif scenario == "will":
     client.loop_stop()
 elif scenario == "session":
     client = connect(*make("paho", clean=False, expiry=600))
-    subscribe(client, BASE + "command/request", 1)
+    subscribe(client, BASE + "notice", 1)
     say(session=bool(client.session))
     stop(client)
 elif scenario == "resume":

@@ -68,7 +68,7 @@ describe('a hub and the MQTT sessions of its devices', () => {
       esp32() as Record<string, unknown>,
       registration,
     );
-    const topic = `llm-iot/devices/${id}/command/request`;
+    const topic = `llm-iot/devices/${id}/notice`;
     const first = await connect(id, key);
     await first.subscribeAsync(topic, { qos: 1 });
     first.stream.destroy();

@@ -54,7 +54,7 @@ export async function killSessionsAtRandom(
 ): Promise<SessionKillsOutcome> {
   const { url, start, kills, admin, log = () => undefined } = options;
   const [device, other] = options.devices;
-  const command = `llm-iot/devices/${device.id}/command/request`;
+  const notices = `llm-iot/devices/${device.id}/notice`;
   const status = `llm-iot/devices/${device.id}/status`;
   const willTopic = `llm-iot/devices/${other.id}/status`;
   const clients: MqttClient[] = [];
@@ -85,8 +85,8 @@ export async function killSessionsAtRandom(
     const qos2 = open(device, 'kills-qos2');
     const qos1 = open(device, 'kills-qos1');
     const got = { qos2: numbersOf(qos2), qos1: numbersOf(qos1), away: new Map<number, number>() };
-    await qos2.subscribeAsync(command, { qos: 2 });
-    await qos1.subscribeAsync(command, { qos: 1 });
+    await qos2.subscribeAsync(notices, { qos: 2 });
+    await qos1.subscribeAsync(notices, { qos: 1 });
     const watcher = open(admin, 'kills-watcher');
     let wills = 0;
     watcher.on('message', () => (wills += 1));
@@ -101,7 +101,7 @@ export async function killSessionsAtRandom(
       const visitor = open(device, 'kills-away', { reconnectPeriod: 0 });
       visitor.on('message', (_topic, payload) => got.away.set(Number(payload.toString()), 1));
       await until('the visitor is connected', () => visitor.connected, 20_000);
-      await visitor.subscribeAsync(command, { qos: 1 });
+      await visitor.subscribeAsync(notices, { qos: 1 });
       await until('it has got enough', isEnough, 20_000).catch(() => undefined);
       await visitor.endAsync();
     };
@@ -114,7 +114,7 @@ export async function killSessionsAtRandom(
       while (!stopped) {
         const n = sent++;
         // A client that is cut off while it sends again gives some messages up: nobody acknowledged them.
-        await publisher.publishAsync(command, String(n), { qos: qosOf(n) }).then(
+        await publisher.publishAsync(notices, String(n), { qos: qosOf(n) }).then(
           () => acknowledged.push(n),
           () => undefined,
         );

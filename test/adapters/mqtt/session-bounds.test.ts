@@ -5,7 +5,7 @@ import { startTestBroker, type TestBroker } from '../../support/mqtt-hub.ts';
 import { connectPacket, rawClient, type RawClient } from '../../support/raw-mqtt.ts';
 import { until } from '../../support/until.ts';
 
-const command = 'llm-iot/devices/mcu-1/command/request';
+const notices = 'llm-iot/devices/mcu-1/notice';
 const status = 'llm-iot/devices/mcu-1/status';
 const alert = 'llm-iot/alerts/warning';
 
@@ -70,10 +70,10 @@ describe('the bounds of what the embedded broker keeps', () => {
   it('drops newer messages for an absent client beyond its messages and bytes, and counts them', async () => {
     await start({ maxQueuedMessages: 5, maxQueuedBytes: 8_000 });
     const sleeper = await connect('mcu-1', 'c', { kept: true });
-    await subscribe(sleeper, command, { qos: 1 });
+    await subscribe(sleeper, notices, { qos: 1 });
     await leave(sleeper);
     for (const size of [4_000, 4_000, 1, 2, 3, 4, 5, 6]) {
-      await broker.link.publish(command, Buffer.alloc(size), { qos: 1 });
+      await broker.link.publish(notices, Buffer.alloc(size), { qos: 1 });
     }
     assert.deepEqual(broker.link.stats().dropped, { queue_bytes: 1, queue_full: 2 });
     const back = await connect('mcu-1', 'c', { kept: true });
@@ -83,16 +83,16 @@ describe('the bounds of what the embedded broker keeps', () => {
 
   it('bounds the bytes of all queues together, and makes room when a session ends', async () => {
     await start({ maxQueuedBytesInAll: 10_000 });
-    const other = 'llm-iot/devices/mcu-2/command/request';
+    const other = 'llm-iot/devices/mcu-2/notice';
     for (const [user, topic] of [
-      ['mcu-1', command],
+      ['mcu-1', notices],
       ['mcu-2', other],
     ] as const) {
       const sleeper = await connect(user, user, { kept: true });
       await subscribe(sleeper, topic, { qos: 1 });
       await leave(sleeper);
     }
-    for (const topic of [command, command, other]) {
+    for (const topic of [notices, notices, other]) {
       await broker.link.publish(topic, Buffer.alloc(4_000), { qos: 1 });
     }
     assert.deepEqual(broker.link.stats().dropped, { queue_bytes: 1 });
@@ -110,13 +110,13 @@ describe('the bounds of what the embedded broker keeps', () => {
     ] as const) {
       await start(limits);
       const sleeper = await connect('mcu-1', 'c', { kept: true });
-      await subscribe(sleeper, command, { qos: 1 });
+      await subscribe(sleeper, notices, { qos: 1 });
       await leave(sleeper);
       const options = messageExpiry === undefined ? {} : { messageExpiry };
       const before = Date.now();
-      await broker.link.publish(command, 'old', { qos: 1, ...options });
+      await broker.link.publish(notices, 'old', { qos: 1, ...options });
       await until('it has expired', () => Date.now() > before + 1_100);
-      await broker.link.publish(command, 'new', { qos: 1 });
+      await broker.link.publish(notices, 'new', { qos: 1 });
       const back = await connect('mcu-1', 'c', { kept: true });
       const [packet] = await take(back, 1);
       assert.equal(packet?.payload.toString(), 'new');
@@ -204,7 +204,7 @@ describe('the bounds of what the embedded broker keeps', () => {
   it('ends sessions beyond the limit of all with their connection', async () => {
     await start({ maxSessions: 1 });
     const first = await connect('mcu-1', 'c1', { kept: true });
-    await subscribe(first, command, { qos: 1 });
+    await subscribe(first, notices, { qos: 1 });
     await leave(first);
     const second = await connect('mcu-2', 'c2', { kept: true });
     await leave(second);

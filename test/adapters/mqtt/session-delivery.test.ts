@@ -9,7 +9,7 @@ import { startTestBroker, type TestBroker } from '../../support/mqtt-hub.ts';
 import { connectPacket, rawClient, type RawClient } from '../../support/raw-mqtt.ts';
 import { until } from '../../support/until.ts';
 
-const command = 'llm-iot/devices/mcu-1/command/request';
+const notices = 'llm-iot/devices/mcu-1/notice';
 const status = 'llm-iot/devices/mcu-1/status';
 const alert = 'llm-iot/alerts/warning';
 
@@ -102,7 +102,7 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
 
   it('sends nothing to a client before it is told that it is connected', async () => {
     const first = await connect('mcu-1', 'c', true);
-    await subscribe(first, { topic: command, qos: 1 });
+    await subscribe(first, { topic: notices, qos: 1 });
     first.end();
     await until('it is gone', () => broker.link.stats().clients === 0);
     const unlock = thread.hold();
@@ -111,8 +111,8 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
     const will = { topic: status, payload: Buffer.from('x'), qos: 1 as const, retain: false };
     back.send({ ...request('mcu-1', 'c', true), will });
     await until('it is let in', () => broker.link.stats().clients === 1);
-    await broker.link.publish(command, 'at once');
-    const queued = broker.link.publish(command, 'queued', { qos: 1 });
+    await broker.link.publish(notices, 'at once');
+    const queued = broker.link.publish(notices, 'queued', { qos: 1 });
     await ping(await connect('mcu-2', 'd'));
     assert.deepEqual(back.packets, []);
     unlock();
@@ -126,20 +126,20 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
 
   it('sends a message once to a client that comes back while it is on its way to the disk', async () => {
     const first = await connect('mcu-1', 'c', true);
-    await subscribe(first, { topic: command, qos: 2 });
+    await subscribe(first, { topic: notices, qos: 2 });
     first.end();
     await until('it is gone', () => broker.link.stats().clients === 0);
     const admin = await connect('admin', 'a');
     for (const qos of [1, 2] as const) {
       const release = thread.hold();
-      admin.send(publish(command, { qos, payload: `QoS ${qos}` }));
+      admin.send(publish(notices, { qos, payload: `QoS ${qos}` }));
       await ping(admin);
       const back = await connect('mcu-1', 'c', true);
       release();
       await admin.next(qos === 1 ? 'puback' : 'pubrec');
       const { payload, messageId = 0 } = await back.next('publish');
       assert.equal(payload.toString(), `QoS ${qos}`);
-      await broker.link.publish(command, 'last', { qos: 1 });
+      await broker.link.publish(notices, 'last', { qos: 1 });
       const last = await back.next('publish');
       assert.equal(last.payload.toString(), 'last');
       back.send({ cmd: 'puback', messageId: last.messageId! });
@@ -197,8 +197,8 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
       const ids: (number | undefined)[] = [];
       for (let n = 1; n <= 5; n++) {
         const client = await connect('mcu-1', 'c', true);
-        if (n === 1) await subscribe(client, { topic: command, qos: 1 });
-        await broker.link.publish(command, String(n), { qos: 1 });
+        if (n === 1) await subscribe(client, { topic: notices, qos: 1 });
+        await broker.link.publish(notices, String(n), { qos: 1 });
         for (let seen = 0; seen < n; seen++) ids[seen] = (await client.next('publish')).messageId;
         client.end();
         await until('it is gone', () => broker.link.stats().clients === 0);
@@ -211,8 +211,8 @@ describe('what the embedded broker delivers while it writes to the disk', () => 
 
   it('says of a message that it is sent again', async () => {
     const first = await connect('mcu-1', 'c', true);
-    await subscribe(first, { topic: command, qos: 1 });
-    await broker.link.publish(command, 'x', { qos: 1 });
+    await subscribe(first, { topic: notices, qos: 1 });
+    await broker.link.publish(notices, 'x', { qos: 1 });
     const sent = await first.next('publish');
     first.end();
     await until('it is gone', () => broker.link.stats().clients === 0);

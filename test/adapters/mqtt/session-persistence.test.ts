@@ -12,7 +12,7 @@ import { connectPacket, rawClient, type RawClient } from '../../support/raw-mqtt
 import { runTool } from '../../support/run-tool.ts';
 import { until } from '../../support/until.ts';
 
-const command = 'llm-iot/devices/mcu-1/command/request';
+const notices = 'llm-iot/devices/mcu-1/notice';
 const status = 'llm-iot/devices/mcu-1/status';
 const telemetry = 'llm-iot/devices/mcu-1/telemetry';
 
@@ -85,7 +85,7 @@ describe('what the embedded broker keeps on disk', function () {
     it(`acknowledges nothing before it is on disk (${protocol})`, async () => {
       await start();
       const sleeper = await connect('mcu-1', 'sleeper', { version, kept: true });
-      await subscribe(sleeper, command, 1);
+      await subscribe(sleeper, notices, 1);
       sleeper.end();
       const device = await connect('mcu-1', 'device', { version, kept: true });
       const admin = await connect('admin', 'admin', { version });
@@ -99,8 +99,8 @@ describe('what the embedded broker keeps on disk', function () {
         [device, { cmd: 'pubrel', messageId: 1 }, 'pubcomp'],
         [device, { cmd: 'subscribe', messageId: 3, subscriptions: [filter] }, 'suback'],
         [device, { cmd: 'unsubscribe', messageId: 4, unsubscriptions: [status] }, 'unsuback'],
-        [admin, publish(command), 'puback'],
-        [admin, publish(command, { qos: 2, messageId: 8 }), 'pubrec'],
+        [admin, publish(notices), 'puback'],
+        [admin, publish(notices, { qos: 2, messageId: 8 }), 'pubrec'],
       ];
       for (const [client, packet, answer] of cases) {
         const unlock = thread.hold();
@@ -117,10 +117,10 @@ describe('what the embedded broker keeps on disk', function () {
     it(`does not touch the disk for clean sessions and for telemetry nobody subscribed to (${protocol})`, async () => {
       await start();
       const kept = await connect('mcu-1', 'kept', { version, kept: true });
-      await subscribe(kept, command, 1);
+      await subscribe(kept, notices, 1);
       const before = commits.length;
       const device = await connect('mcu-1', 'device', { version });
-      await subscribe(device, command, 1);
+      await subscribe(device, notices, 1);
       for (const qos of [1, 2] as const) {
         device.send(publish(telemetry, { qos, messageId: qos }));
         await device.next(qos === 1 ? 'puback' : 'pubrec');
@@ -197,7 +197,7 @@ describe('what the embedded broker keeps on disk', function () {
   it('drops damaged rows, says so, and keeps the others', async () => {
     await start();
     const first = await connect('mcu-1', 'c', { kept: true });
-    await subscribe(first, command, 1);
+    await subscribe(first, notices, 1);
     first.send({
       cmd: 'subscribe',
       messageId: 2,
@@ -214,7 +214,7 @@ describe('what the embedded broker keeps on disk', function () {
     db.close();
     await start();
     assert.ok(broker.log.some((line) => line.includes('3 damaged rows')));
-    await broker.link.publish(command, 'do it', { qos: 1 });
+    await broker.link.publish(notices, 'do it', { qos: 1 });
     const back = await connect('mcu-1', 'c', { kept: true });
     assert.equal((await back.next('publish')).payload.toString(), 'do it');
     await restart();
@@ -229,7 +229,7 @@ describe('what the embedded broker keeps on disk', function () {
     it(`puts a file aside that is ${damage}, says so, and goes on with a new one`, async () => {
       await start();
       const client = await connect('mcu-1', 'c', { kept: true });
-      await subscribe(client, command, 1);
+      await subscribe(client, notices, 1);
       await broker.link.publish('llm-iot/alerts/warning', 'beware', { qos: 1, retain: true });
       await broker.link.close();
       await writeFile(file, spoil(await readFile(file)));
@@ -238,10 +238,10 @@ describe('what the embedded broker keeps on disk', function () {
       const [, aside = ''] = /damaged and is (\S+) now/.exec(told ?? '') ?? [];
       await access(aside);
       const back = await connect('mcu-1', 'c', { kept: true });
-      await subscribe(back, command, 1);
+      await subscribe(back, notices, 1);
       await restart();
       assert.deepEqual(broker.log, []);
-      await broker.link.publish(command, 'do it', { qos: 1 });
+      await broker.link.publish(notices, 'do it', { qos: 1 });
       const last = await connect('mcu-1', 'c', { kept: true });
       assert.equal((await last.next('publish')).payload.toString(), 'do it');
     });
@@ -255,12 +255,12 @@ describe('what the embedded broker keeps on disk', function () {
       await start();
       const will = { topic: status, payload: Buffer.from('gone'), qos: 1 as const, retain: false };
       const sleeper = await connect('mcu-1', 'c', { kept: true });
-      await subscribe(sleeper, command, 2);
+      await subscribe(sleeper, notices, 2);
       sleeper.end();
       const device = await connect('mcu-1', 'd', { kept: true, will });
       device.send(publish(status, { qos: 2, messageId: 3 }));
       await device.next('pubrec');
-      await broker.link.publish(command, 'do it', { qos: 2 });
+      await broker.link.publish(notices, 'do it', { qos: 2 });
       await broker.link.publish('llm-iot/alerts/warning', 'beware', { qos: 1, retain: true });
       const tables = ['sessions', 'subscriptions', 'queued', 'received', 'retained', 'wills'];
       const counts = (): unknown[] => {
@@ -300,10 +300,10 @@ describe('what the embedded broker keeps on disk', function () {
     await start();
     const will = { topic: status, payload: Buffer.from('x'), qos: 1 as const, retain: false };
     const absent = await connect('mcu-1', 'absent', { kept: true });
-    await subscribe(absent, command, 1);
+    await subscribe(absent, notices, 1);
     absent.end();
     await connect('mcu-1', 'present', { kept: true, will });
-    await broker.link.publish(command, 'secret', { qos: 1 });
+    await broker.link.publish(notices, 'secret', { qos: 1 });
     broker.link.disconnect('key-mcu-1');
     assert.deepEqual(broker.link.stats().dropped, { session_ended: 1 });
     await until('they are gone', () => broker.link.stats().clients === 0);

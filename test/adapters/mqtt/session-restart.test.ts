@@ -20,7 +20,7 @@ import { connectAs, received } from '../../support/mqtt-hub.ts';
 import { connectPacket, rawClient, type RawClient } from '../../support/raw-mqtt.ts';
 import { until } from '../../support/until.ts';
 
-const command = 'llm-iot/devices/mcu-1/command/request';
+const notices = 'llm-iot/devices/mcu-1/notice';
 const status = 'llm-iot/devices/mcu-1/status';
 const alert = 'llm-iot/alerts/warning';
 const hour = 3600;
@@ -143,9 +143,9 @@ describe('MQTT sessions over kill -9', function () {
 
         it(`delivers what was queued for an absent client, once and in order (QoS ${qos})`, async () => {
           await start();
-          await leaveSession('mcu-1', 'c', command, qos, { protocolVersion });
+          await leaveSession('mcu-1', 'c', notices, qos, { protocolVersion });
           const admin = await connect('admin', { protocolVersion });
-          for (let i = 0; i < 20; i++) await admin.publishAsync(command, String(i), { qos });
+          for (let i = 0; i < 20; i++) await admin.publishAsync(notices, String(i), { qos });
           await restart();
           const back = rawClient(broker.port, protocolVersion);
           raws.push(back);
@@ -169,7 +169,7 @@ describe('MQTT sessions over kill -9', function () {
           await restart();
           const seen = await listen('mcu-1', 'c', { protocolVersion });
           const other = await connect('admin', { protocolVersion });
-          await other.publishAsync(command, 'new', { qos });
+          await other.publishAsync(notices, 'new', { qos });
           await until('the new message', () => seen.length > 0);
           assert.deepEqual(texts(seen), ['new']);
         });
@@ -192,10 +192,10 @@ describe('MQTT sessions over kill -9', function () {
 
       it('goes on with a QoS 2 delivery where it was', async () => {
         await start();
-        await leaveSession('mcu-1', 'c', command, 2, { protocolVersion });
+        await leaveSession('mcu-1', 'c', notices, 2, { protocolVersion });
         const admin = await connect('admin', { protocolVersion });
         for (const text of ['released', 'sent', 'waiting']) {
-          await admin.publishAsync(command, text, { qos: 2 });
+          await admin.publishAsync(notices, text, { qos: 2 });
         }
         const first = rawClient(broker.port, protocolVersion);
         raws.push(first);
@@ -290,9 +290,9 @@ describe('MQTT sessions over kill -9', function () {
 
       it('lets nobody else take a session over, and nobody at all after its key is gone', async () => {
         await start();
-        await leaveSession('mcu-1', 'c', command, 1, { protocolVersion });
+        await leaveSession('mcu-1', 'c', notices, 1, { protocolVersion });
         const admin = await connect('admin', { protocolVersion });
-        await admin.publishAsync(command, 'secret', { qos: 1 });
+        await admin.publishAsync(notices, 'secret', { qos: 1 });
         await restart();
         const stranger = rawClient(broker.port, protocolVersion);
         raws.push(stranger);
@@ -379,8 +379,8 @@ describe('MQTT sessions over kill -9', function () {
     });
     const admin = await connect('admin');
     const properties = { messageExpiryInterval: hour };
-    await admin.publishAsync(command, 'short', { qos: 1, properties });
-    await admin.publishAsync(command, 'long', { qos: 1 });
+    await admin.publishAsync(notices, 'short', { qos: 1, properties });
+    await admin.publishAsync(notices, 'long', { qos: 1 });
     await admin.publishAsync(status, 'short', { qos: 1, retain: true, properties });
     await broker.kill();
     letPass(hour);
@@ -398,11 +398,11 @@ describe('MQTT sessions over kill -9', function () {
 
   it('ends sessions that expired while nothing ran, whether they were connected or not', async () => {
     await start();
-    await leaveSession('mcu-1', 'left', command, 1);
+    await leaveSession('mcu-1', 'left', notices, 1);
     const connected = await resume('mcu-1', 'connected');
-    await connected.subscribeAsync(command, { qos: 1 });
+    await connected.subscribeAsync(notices, { qos: 1 });
     const longer = { properties: { sessionExpiryInterval: 10 * hour } };
-    await leaveSession('mcu-1', 'longer', command, 1, longer);
+    await leaveSession('mcu-1', 'longer', notices, 1, longer);
     await until('two are gone', async () => (await broker.stats()).clients === 1);
     await broker.kill();
     letPass(hour + 120);
@@ -426,7 +426,7 @@ describe('MQTT sessions over kill -9', function () {
       properties: { willDelayInterval: 600 },
     });
     const first = await resume('mcu-1', 'c', { will: will(status) });
-    await first.subscribeAsync(command, { qos: 1 });
+    await first.subscribeAsync(notices, { qos: 1 });
     await resume('mcu-2', 'd', { will: will('llm-iot/devices/mcu-2/status') });
     await restart();
     await resume('mcu-1', 'c');
@@ -474,13 +474,13 @@ describe('MQTT sessions over kill -9', function () {
     await start();
     const will = { topic: status, payload: Buffer.from('gone'), qos: 1 as const, retain: false };
     const client = await resume('mcu-1', 'c', { will });
-    await client.subscribeAsync(command, { qos: 1 });
+    await client.subscribeAsync(notices, { qos: 1 });
     await broker.stop();
     await start();
     const admin = await connect('admin');
-    await admin.publishAsync(command, 'do it', { qos: 1 });
+    await admin.publishAsync(notices, 'do it', { qos: 1 });
     const seen = await listen('mcu-1', 'c');
-    const packet = await until('the command', () => seen[0]);
+    const packet = await until('the notice', () => seen[0]);
     assert.equal(packet.payload.toString(), 'do it');
     assert.deepEqual(
       broker.messages.map(({ will: is }) => is),
