@@ -19,6 +19,11 @@
     .llm-iot-note { margin: -4px 0 12px 104px; color: var(--red-ui-secondary-text-color, #666); font-size: 0.9em; line-height: 1.35; }
     .llm-iot-note.llm-iot-full { margin-left: 0; }
     .llm-iot-tabs { margin-bottom: 14px; }
+    .llm-iot-tabbed { min-width: 540px; }
+    .llm-iot-tabbed .llm-iot-tabs a.red-ui-tab-label { padding-left: 8px; padding-right: 4px; }
+    .llm-iot-tabbed [data-tab] .form-row > label:first-child:not(.llm-iot-check) { width: 128px; }
+    .llm-iot-tabbed .llm-iot-note:not(.llm-iot-full) { margin-left: 132px; }
+    .llm-iot-tabbed .form-row label.llm-iot-check.llm-iot-indent { margin-left: 132px; }
   </style>`).appendTo('head');
 
   // Texts on the palette and the workspace
@@ -112,6 +117,9 @@
     };
   }
 
+  /** A validator's sentence, by its key. */
+  const problem = (key) => shared(`problem.${key}`);
+
   function validPath(path) {
     return /^\/[\w./~-]*$/.test(path) || shared('problem.path');
   }
@@ -193,6 +201,7 @@
   function prepareTabs(node) {
     const list = $('ul.llm-iot-tabs');
     if (list.length === 0) return;
+    list.closest('form').addClass('llm-iot-tabbed');
     const panes = $('[data-tab]');
     const tabs = RED.tabs.create({
       element: list,
@@ -255,6 +264,7 @@
     jsonText,
     validNumber,
     validPath,
+    problem,
     textOf,
     oneditprepare,
     oneditsave,
