@@ -215,21 +215,6 @@ for (const version of nodeRedVersions)
       await page.waitForSelector('#node-config-dialog-ok', { state: 'detached' });
     });
 
-    it('says what is wrong with the address of an external broker', async () => {
-      const { page } = editor;
-      const url = '#node-config-input-url';
-      await editor.openForm(idOf('llm-iot-broker'), 'config');
-      await page.selectOption('#node-config-input-kind', 'external');
-      await page.fill(url, 'broker.example');
-      await page.waitForSelector(`${url}.input-error`);
-      await page.fill(url, 'mqtts://broker.example:8883');
-      await page.waitForSelector(`${url}:not(.input-error)`);
-      await page.locator('.llm-iot-tabs').getByText('TLS').click();
-      assert.equal(await page.isVisible('#node-config-input-tlsCert'), false);
-      await page.click('#node-config-dialog-cancel');
-      await page.waitForSelector('#node-config-dialog-ok', { state: 'detached' });
-    });
-
     it('lists all examples in the import dialog, and an imported one uses the hub that is there', async () => {
       const { page } = editor;
       const examples = readdirSync(join(root, 'examples'))

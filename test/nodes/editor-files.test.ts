@@ -103,6 +103,16 @@ describe('the editor files of every node', () => {
     });
   }
 
+  it('use nothing of that script but what it gives', () => {
+    const script = readFileSync(join(root, 'nodes/editor/editor.js'), 'utf8');
+    const given = /RED\.llmIot = \{([^}]+)\}/.exec(script)?.[1]?.match(/\w+/g) ?? [];
+    for (const name of names) {
+      const html = readFileSync(join(root, 'nodes', `${name}.html`), 'utf8');
+      for (const used of all(html, /RED\.llmIot\.(\w+)/g))
+        assert.ok(given.includes(used), `${name} uses ${used}`);
+    }
+  });
+
   it('share one script, which the package brings along', () => {
     assert.ok(existsSync(join(root, 'resources/editor.js')));
     assert.ok(manifest.files.includes('resources'), 'resources/ is in the files of package.json');
