@@ -105,7 +105,7 @@ describe('the editor files of every node', () => {
 
   it('use nothing of that script but what it gives', () => {
     const script = readFileSync(join(root, 'nodes/editor/editor.js'), 'utf8');
-    const given = /RED\.llmIot = \{([^}]+)\}/.exec(script)?.[1]?.match(/\w+/g) ?? [];
+    const given: string[] = /RED\.llmIot = \{([^}]+)\}/.exec(script)?.[1]?.match(/\w+/g) ?? [];
     for (const name of names) {
       const html = readFileSync(join(root, 'nodes', `${name}.html`), 'utf8');
       for (const used of all(html, /RED\.llmIot\.(\w+)/g))
