@@ -153,6 +153,7 @@ describe('the WebSocket', () => {
       channel: 'device.d1.telemetry',
       timestamp: '1970-01-01T00:00:00.000Z',
       data: { a: 1 },
+      untrusted: ['data'],
     });
   });
 
