@@ -1,20 +1,30 @@
-import type { Node, NodeAPI } from 'node-red';
+import type { NodeAPI } from 'node-red';
 import { RpcError } from './core/rpc/errors.ts';
 import type { Policy } from './core/command/guard.ts';
 import { readPolicy } from './core/security/policy.ts';
-import { useHub, type HubNodeDef } from './runtime/node-kit.ts';
+import type { Role } from './core/security/types.ts';
+import { useHub, type HubNodeDef, type PolicyNode } from './runtime/node-kit.ts';
 
 interface PolicyDef extends HubNodeDef {
   /** JSON text: a list of rules. */
   rules: string;
   /** For every command; otherwise for the execute nodes that choose it. */
   always?: boolean;
+  /** Who may call the methods of `rpc in` nodes that choose it, of those the node lets in; none is all of them. */
+  roles?: Role[];
+  /** Calls of one key in any minute; blank is without limit. */
+  callsPerMinute?: string | number;
 }
 
-/** Safe limits for commands, whoever gives them. A policy that cannot be read lets nothing pass that it is for. */
+/** Safe limits for commands, whoever gives them, and who may call the methods that choose it. A policy that cannot be read lets nothing pass that it is for. */
 export default function (RED: NodeAPI): void {
-  RED.nodes.registerType('llm-iot-policy', function (this: Node, def: PolicyDef) {
+  RED.nodes.registerType('llm-iot-policy', function (this: PolicyNode, def: PolicyDef) {
     RED.nodes.createNode(this, def);
+    const callsPerMinute = Number(def.callsPerMinute);
+    this.access = {
+      ...(def.roles && def.roles.length > 0 && { roles: def.roles }),
+      ...(callsPerMinute > 0 && { callsPerMinute }),
+    };
     const kit = useHub(RED, this, def.hub);
     const rules = rulesOf(def.rules);
     if (!Array.isArray(rules)) this.error(rules.problem);

@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { RpcError, toErrorObject } from '../core/rpc/errors.ts';
-import type { Principal } from '../core/security/types.ts';
+import type { Principal, Role } from '../core/security/types.ts';
 import type { Hub } from './hub.ts';
 import type { HubMessage } from './message.ts';
 
@@ -17,6 +17,11 @@ export interface HubNode extends Node {
   ready: Promise<Hub>;
   /** Calls the listener now and at every change; the answer stops that. */
   onState(listener: (state: HubState) => void): () => void;
+}
+
+/** A policy as `rpc in` nodes see it: what it takes away from who may call their method. */
+export interface PolicyNode extends Node {
+  access: { roles?: readonly Role[]; callsPerMinute?: number };
 }
 
 /** What every node of the palette has in its configuration. */

@@ -30,6 +30,19 @@ const nodes: TestNode[] = [
   rpcIn('notASchema', 'not.a.schema', { params: '{"type":"spoon"}' }),
   rpcIn('badName', 'no spaces allowed'),
   rpcIn('ofDevices', '', { deviceMethods: true, roles: ['llm_write'], to: [['out']] }),
+  {
+    id: 'narrow',
+    type: 'llm-iot-policy',
+    rules: '[]',
+    always: false,
+    roles: ['llm_read'],
+    callsPerMinute: '2',
+  },
+  rpcIn('narrowed', 'echo.narrowed', {
+    ...{ params: '{"type":"object"}', roles: ['llm_read', 'user_viewer'] },
+    ...{ policy: 'narrow', to: [['out']] },
+  }),
+  rpcIn('lost', 'echo.lost', { policy: 'gone' }),
   { id: 'out', type: 'llm-iot-rpc-out' },
   { id: 'outAlone', type: 'llm-iot-rpc-out', hub: '' },
 ];
@@ -72,6 +85,17 @@ for (const nodeRed of nodeReds)
       });
       assert.equal(rig.status('greetIn')?.text, 'ready');
       assert.equal(rig.status('out')?.text, 'ready');
+    });
+
+    it('a policy takes from who may call a method and how often; without it there is no method', async () => {
+      const hub = await rig.hub();
+      assert.deepEqual(hub.methods.get('echo.narrowed')?.roles, ['llm_read']);
+      for (let i = 0; i < 2; i++) await ask(rig, 'echo.narrowed');
+      const { error } = await call(rig, 'echo.narrowed');
+      assert.equal(error?.code, -32006);
+      assert.ok(error.data.retry_after_ms > 0);
+      assert.equal(hub.methods.get('echo.lost'), undefined);
+      assert.equal(rig.status('lost')?.fill, 'red');
     });
 
     it('positional params get their names', async () => {
@@ -156,7 +180,7 @@ for (const nodeRed of nodeReds)
         assert.match(rig.status(id)?.text ?? '', reason);
         assert.ok(rig.errors().some((text) => reason.test(text)));
         const hub = await rig.hub();
-        assert.deepEqual(hub.methods.names(), ['echo', 'greet.somebody']);
+        assert.deepEqual(hub.methods.names(), ['echo', 'echo.narrowed', 'greet.somebody']);
       });
 
     it('methods of devices come and go with the devices that offer them', async () => {
@@ -176,7 +200,11 @@ for (const nodeRed of nodeReds)
 
     it('a deploy without the node withdraws its method, and the name is free again', async () => {
       await rig.deploy({ nodes: nodes.filter(({ id }) => id !== 'greetIn') });
-      assert.deepEqual((await rig.hub()).methods.names(), ['echo', 'greet.somebody']);
+      assert.deepEqual((await rig.hub()).methods.names(), [
+        'echo',
+        'echo.narrowed',
+        'greet.somebody',
+      ]);
       assert.equal(rig.status('twice')?.text, 'ready');
       await rig.deploy({ nodes: nodes.filter(({ type }) => type === 'llm-iot-rpc-out') });
       assert.equal((await call(rig, 'greet.somebody', { name: 'x' })).error?.code, -32601);

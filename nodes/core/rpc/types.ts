@@ -17,6 +17,8 @@ export interface MethodDeclaration {
   result?: JsonSchema;
   /** Which roles may call it; `llm_admin` may call everything. */
   roles: readonly Role[];
+  /** Most calls of one principal in any minute; without it there is no limit of its own. */
+  callsPerMinute?: number;
   /** Changes nothing. */
   readOnly: boolean;
   /** May destroy something or move something in the world. */

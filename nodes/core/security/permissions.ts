@@ -71,15 +71,15 @@ export function createAuthorizer(deps: {
     if (own === undefined) {
       throw new RpcError(ErrorCode.Unauthorized, 'this device key belongs to no device');
     }
-    for (const [field, id] of targets(declaration.params, params, true)) {
-      if (!isOwn(id, own)) {
-        throw new RpcError(
-          ErrorCode.Unauthorized,
-          `a device's key acts only for the device and its sensors, and ${field} is not one of them`,
-          { field, device_id: own },
-        );
-      }
-    }
+    findTargets(declaration.params, params, (id, place) => {
+      if (isOwn(id, own)) return;
+      const field = pathOf(place);
+      throw new RpcError(
+        ErrorCode.Unauthorized,
+        `a device's key acts only for the device and its sensors, and ${field} is not one of them`,
+        { field, device_id: own },
+      );
+    });
     if (declaration.name !== registration)
       requireTarget(declaration, params, "a device's key acts only for the device itself", own);
   };
@@ -91,8 +91,9 @@ export function createAuthorizer(deps: {
   ): void => {
     // Which device a registration means is for the registry to say.
     if (!narrowsDevices(principal.scope) || declaration.name === registration) return;
-    for (const [field, id] of targets(declaration.params, params, true))
-      if (typeof id === 'string') deps.requireSeen(principal, id, field);
+    findTargets(declaration.params, params, (id, place) => {
+      if (typeof id === 'string') deps.requireSeen(principal, id, pathOf(place));
+    });
     if (isForAdmins(declaration.roles))
       requireTarget(declaration, params, 'this key is for some devices only');
   };
@@ -101,6 +102,7 @@ export function createAuthorizer(deps: {
     deps.rate.take(principal);
     if (!mayCall(declaration, principal)) throw notAdmitted(declaration, principal);
     if (declaration.open) return;
+    deps.rate.takeOf(principal, declaration);
     if (principal.role === 'device' && !principal.registration)
       requireOwn(declaration, params, principal.device_id);
     requireInScope(declaration, params, principal);
@@ -145,43 +147,75 @@ function requireTarget(
   });
 }
 
+/** Where a value is: the last step of its path, and what it is in. Spelt out only for an error. */
+interface Place {
+  within?: Place;
+  step: string | number;
+}
+
+function pathOf({ within, step }: Place): string {
+  if (!within) return String(step);
+  return `${pathOf(within)}${typeof step === 'number' ? `[${step}]` : `.${step}`}`;
+}
+
+/** Told of each id. */
+type Found = (id: unknown, place: Place) => void;
+
 /**
- * Every id in the params: at the top whatever the schema says, further down where the schema declares it
+ * Finds every id in the params: at the top whatever the schema says, further down where the schema declares it
  * (elsewhere a key of that name is the device's own data).
  */
-function* targets(
+function findTargets(schema: JsonSchema, params: Record<string, unknown>, found: Found): void {
+  findIn(schema, params, targetFields, undefined, found);
+}
+
+function findIn(
   schema: JsonSchema,
   params: Record<string, unknown>,
-  top: boolean,
-  at = '',
-): Generator<[field: string, id: unknown]> {
-  const properties = propertiesOf(schema);
-  for (const [name, value] of Object.entries(params)) {
-    const declared = Object.hasOwn(properties, name) ? properties[name] : undefined;
-    if (targetFields.has(name) && (top || declared !== undefined)) {
-      if (Array.isArray(value)) {
-        for (const [index, id] of value.entries()) yield [`${at}${name}[${index}]`, id];
-      } else yield [`${at}${name}`, value];
-    } else if (isObject(declared)) {
-      yield* nested(declared, value, `${at}${name}`);
-    }
+  fields: Iterable<string>,
+  within: Place | undefined,
+  found: Found,
+): void {
+  const placeOf = (step: string): Place => (within ? { within, step } : { step });
+  for (const field of fields) {
+    if (!Object.hasOwn(params, field)) continue;
+    const value = params[field];
+    const place = placeOf(field);
+    if (!Array.isArray(value)) found(value, place);
+    else for (const [step, id] of value.entries()) found(id, { within: place, step });
   }
+  for (const [name, inner] of placesIn(schema).inner)
+    if (Object.hasOwn(params, name)) findNested(inner, params[name], placeOf(name), found);
 }
 
-function* nested(
-  schema: JsonSchema,
-  value: unknown,
-  at: string,
-): Generator<[field: string, id: unknown]> {
+function findNested(schema: JsonSchema, value: unknown, within: Place, found: Found): void {
   const { items } = schema;
   if (Array.isArray(value) && isObject(items)) {
-    for (const [index, item] of value.entries()) yield* nested(items, item, `${at}[${index}]`);
+    for (const [step, item] of value.entries()) findNested(items, item, { within, step }, found);
   } else if (isObject(value)) {
-    yield* targets(schema, value, false, `${at}.`);
+    findIn(schema, value, placesIn(schema).fields, within, found);
   }
 }
 
-function propertiesOf(schema: JsonSchema): Record<string, unknown> {
+/** Where ids may be in what a schema describes: fields that are ids, and properties that may hold some. */
+interface Places {
+  fields: readonly string[];
+  inner: readonly (readonly [name: string, schema: JsonSchema])[];
+}
+
+const knownPlaces = new WeakMap<JsonSchema, Places>();
+
+function placesIn(schema: JsonSchema): Places {
+  const known = knownPlaces.get(schema);
+  if (known) return known;
   const { properties } = schema;
-  return isObject(properties) ? properties : {};
+  const declared = Object.entries(isObject(properties) ? properties : {});
+  const places: Places = {
+    fields: declared.map(([name]) => name).filter((name) => targetFields.has(name)),
+    inner: declared.flatMap(([name, inner]) =>
+      !targetFields.has(name) && isObject(inner) ? [[name, inner] as const] : [],
+    ),
+  };
+  knownPlaces.set(schema, places);
+  return places;
 }
