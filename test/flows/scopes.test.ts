@@ -158,6 +158,7 @@ describe('scopes with the running hub', function () {
     ['rpc.methods', {}],
     ['hub.info', {}],
     ['hub.health', {}],
+    ['audit.query', {}],
     ['key.list', {}],
     ['schema.list', {}],
     ['schema.get', { name: 'mcu' }],

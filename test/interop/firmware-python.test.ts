@@ -180,7 +180,7 @@ describe('the Python client for single-board computers', function () {
         const { id } = await started(`method-${version}`, version);
         const { methods } = await ask(hub, 'rpc.methods');
         const offered = methods.find((one: { name: string }) => one.name === 'boiler.descale');
-        assert.equal(offered.description, 'Descales the boiler.');
+        assert.equal(offered.device_description, 'Descales the boiler.');
         const { result } = await ask(hub, 'boiler.descale', { device_id: id, minutes: 5 });
         assert.deepEqual(result, { descaled_for: 5 });
         const wrong = await call(hub, 'boiler.descale', { device_id: id, minutes: 'five' });

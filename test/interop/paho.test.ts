@@ -73,7 +73,7 @@ describe('Python paho-mqtt with the embedded broker', () => {
     it(`finds its session and the message that waited (MQTT ${version})`, async () => {
       assert.deepEqual(await play('session', version), [{ session: false }]);
       await until('it is gone', () => broker.link.stats().clients === 0);
-      await broker.link.publish('llm-iot/devices/mcu-1/command/request', 'wait', { qos: 1 });
+      await broker.link.publish('llm-iot/devices/mcu-1/notice', 'wait', { qos: 1 });
       assert.deepEqual(await play('resume', version), [{ session: true, payload: 'wait' }]);
     });
 
