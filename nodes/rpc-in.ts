@@ -14,6 +14,10 @@ interface RpcInDef extends HubNodeDef {
   roles: Role[];
   readOnly: boolean;
   destructive: boolean;
+  /** Flows from before there were tools have none of these three. */
+  idempotent?: boolean;
+  tool?: boolean;
+  title?: string;
   /** Seconds. */
   timeout: string | number;
   /** Serves the methods that devices registered, instead of one of its own. */
@@ -62,6 +66,9 @@ function declarationOf(def: RpcInDef, access: PolicyNode['access']): MethodDecla
     ...(callsPerMinute !== undefined && { callsPerMinute }),
     readOnly: def.readOnly,
     destructive: def.destructive,
+    ...(def.idempotent && { idempotent: true }),
+    ...(def.tool && { tool: true }),
+    ...(def.title?.trim() && { title: def.title.trim() }),
     timeoutMs: (Number(def.timeout) || 10) * 1000,
     open: def.open,
   };

@@ -122,6 +122,7 @@ function describeMethod(declaration: MethodDeclaration): object {
     roles,
     read_only: declaration.readOnly,
     destructive: declaration.destructive,
+    ...(declaration.tool && { tool: true }),
     timeout_ms: timeoutMs,
   };
   if (!device) return method;

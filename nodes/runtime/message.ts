@@ -10,6 +10,12 @@ export interface MessageRpc {
   method: string;
   principal: Principal | undefined;
   transport: Transport;
+  /** IP address of the caller, where there is one. */
+  address?: string;
+  /** What program the caller says it is. */
+  agent?: string;
+  /** The caller's place in a trace (W3C Trace Context). */
+  traceparent?: string;
 }
 
 /** What travels on the wires between the hub's nodes; docs/messages.md is the same in words. */
@@ -33,6 +39,16 @@ export function paramsOf(message: HubMessage): Record<string, unknown> {
 }
 
 /** The message with which a call enters a flow, by `rpc-in` or as an announcement. */
-export function messageOfCall({ id, method, params, principal, transport }: RpcCall): HubMessage {
-  return { payload: params, topic: method, rpc: { id, method, principal, transport } };
+export function messageOfCall(call: RpcCall): HubMessage {
+  const { id, method, params, principal, transport, address, agent, traceparent } = call;
+  return {
+    payload: params,
+    topic: method,
+    rpc: {
+      ...{ id, method, principal, transport },
+      ...(address !== undefined && { address }),
+      ...(agent !== undefined && { agent }),
+      ...(traceparent !== undefined && { traceparent }),
+    },
+  };
 }

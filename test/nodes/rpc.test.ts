@@ -82,6 +82,8 @@ for (const nodeRed of nodeReds)
         method: 'greet.somebody',
         principal: { id: 'admin', role: 'llm_admin', means: 'key' },
         transport: 'http',
+        address: '127.0.0.1',
+        agent: 'node',
       });
       assert.equal(rig.status('greetIn')?.text, 'ready');
       assert.equal(rig.status('out')?.text, 'ready');

@@ -2,6 +2,8 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Caller, ClientCertificate, Credentials } from '../../core/security/authentication.ts';
 import type { Transport } from '../../core/rpc/types.ts';
+import { cleanText } from '../../core/text.ts';
+import { isTraceparent } from '../../core/traceparent.ts';
 import { peerAddress, type AddressOf } from './client-address.ts';
 
 /** The key of an `Authorization: Bearer <key>` header (RFC 6750); undefined without one. */
@@ -22,10 +24,20 @@ export function credentialsOf(
   return { ...(secret !== undefined && { secret }), ...(certificate && { certificate }) };
 }
 
+const longestAgent = 128;
+
+/** By what way a request came, and from where and what it says it is. */
 export function callerOf(
   req: IncomingMessage,
   transport: Transport,
   addressOf: AddressOf = peerAddress,
 ): Caller {
-  return { transport, address: addressOf(req) };
+  const { 'user-agent': userAgent, traceparent } = req.headers;
+  const agent = cleanText(userAgent, longestAgent);
+  return {
+    transport,
+    address: addressOf(req),
+    ...(agent !== '' && { agent }),
+    ...(isTraceparent(traceparent) && { traceparent }),
+  };
 }

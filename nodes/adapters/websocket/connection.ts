@@ -1,6 +1,7 @@
 import type { RawData, WebSocket } from 'ws';
 import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher, RpcContext } from '../../core/rpc/types.ts';
+import type { Caller } from '../../core/security/authentication.ts';
 import type { Principal } from '../../core/security/types.ts';
 import type { StreamSession, Streams } from '../../core/stream/types.ts';
 import { isBusy, type Room } from '../http/room.ts';
@@ -30,15 +31,15 @@ export function createConnection(deps: {
   ws: WebSocket;
   id: string;
   principal: Principal;
-  /** IP address of the peer. */
-  address: string;
+  /** How the peer came. */
+  caller: Caller;
   dispatcher: Dispatcher;
   streams: Streams;
   limits: ConnectionLimits;
   /** Shared by all sockets. */
   room: Room;
 }): Connection {
-  const { ws, principal, address, dispatcher, streams, limits, room } = deps;
+  const { ws, principal, caller, dispatcher, streams, limits, room } = deps;
   /** Frames that had come in when reading was paused: at most what one chunk from the network holds. */
   const backlog: Buffer[] = [];
   let underWay = 0;
@@ -54,7 +55,7 @@ export function createConnection(deps: {
     send: (text) => ws.send(text, () => streams.drain(session)),
   };
 
-  const context: RpcContext = { principal, transport: 'websocket', address, session };
+  const context: RpcContext = { principal, ...caller, session };
 
   const mayStart = (body: Buffer): boolean =>
     underWay === 0 ||

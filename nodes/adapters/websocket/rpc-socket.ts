@@ -6,7 +6,12 @@ import type { Clock } from '../../core/clock.ts';
 import type { Ids } from '../../core/ids.ts';
 import type { RpcError } from '../../core/rpc/errors.ts';
 import type { Dispatcher } from '../../core/rpc/types.ts';
-import { matcherOf, type Authenticate, type Meant } from '../../core/security/authentication.ts';
+import {
+  matcherOf,
+  type Authenticate,
+  type Caller,
+  type Meant,
+} from '../../core/security/authentication.ts';
 import { atExpiry } from '../../core/security/expiry.ts';
 import { retryAfterOf } from '../../core/security/refusals.ts';
 import type { Principal } from '../../core/security/types.ts';
@@ -103,12 +108,12 @@ export function createRpcSocket(deps: {
     for (const connection of [...connections.values()]) connection.checkAlive();
   });
 
-  const accept = (ws: WebSocket, principal: Principal, address: string): void => {
+  const accept = (ws: WebSocket, principal: Principal, caller: Caller): void => {
     const connection = createConnection({
       ws,
       id: ids.uuid(),
       principal,
-      address,
+      caller,
       dispatcher,
       streams,
       limits,
@@ -161,7 +166,7 @@ export function createRpcSocket(deps: {
       deps.onRefused?.('connections_per_principal', req, principal);
       const reason = `${limits.socketsPerPrincipal} sockets with this key are open already`;
       refuseUpgrade(socket, 429, reason);
-    } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal, caller.address));
+    } else server.handleUpgrade(req, socket, head, (ws) => accept(ws, principal, caller));
   };
 
   return {

@@ -105,6 +105,8 @@ export function createDispatcher(deps: {
       transport: context.transport,
       notification,
       ...(context.address === undefined ? {} : { address: context.address }),
+      ...(context.agent === undefined ? {} : { agent: context.agent }),
+      ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
       ...(context.session ? { session: context.session } : {}),
     };
     const ended = pending.open(call, declaration.timeoutMs);

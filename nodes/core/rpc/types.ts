@@ -5,7 +5,7 @@ import type { RpcError } from './errors.ts';
 /** A JSON Schema (2020-12) as a parsed document. */
 export type JsonSchema = Record<string, unknown>;
 
-export type Transport = 'http' | 'websocket' | 'mqtt' | 'flow';
+export type Transport = 'http' | 'websocket' | 'mqtt' | 'mcp' | 'flow';
 
 /** One JSON-RPC method as an `rpc-in` node declares it. */
 export interface MethodDeclaration {
@@ -23,6 +23,12 @@ export interface MethodDeclaration {
   readOnly: boolean;
   /** May destroy something or move something in the world. */
   destructive: boolean;
+  /** Called again with the same params, it has no further effect. */
+  idempotent?: boolean;
+  /** Is offered to language models as a tool. */
+  tool?: boolean;
+  /** What people are shown instead of the name. */
+  title?: string;
   /** Milliseconds until a call that nobody answers ends with -32003. */
   timeoutMs: number;
   /** Set for a method that devices registered: which of them (50 at most), and what they say of it themselves. */
@@ -44,6 +50,10 @@ export interface RpcCall {
   transport: Transport;
   /** IP address of the caller, where there is one. */
   address?: string;
+  /** What program the caller says it is, such as `claude-desktop/1.2`; anybody can say anything. */
+  agent?: string;
+  /** The caller's place in a trace (W3C Trace Context). */
+  traceparent?: string;
   /** The caller wants no answer. */
   notification: boolean;
   /** Where stream updates of the caller go; only WebSocket has one. */
@@ -59,6 +69,10 @@ export interface RpcContext {
   transport: Transport;
   /** IP address of the peer, where there is one. */
   address?: string;
+  /** What program the peer says it is. */
+  agent?: string;
+  /** The peer's place in a trace (W3C Trace Context). */
+  traceparent?: string;
   session?: StreamSession;
 }
 

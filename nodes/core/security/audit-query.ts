@@ -34,7 +34,7 @@ export const auditActions = [
   'system',
 ] as const satisfies readonly AuditEvent['action'][];
 export const auditOutcomes = ['ok', 'refused', 'failed'] as const;
-const transports = ['http', 'websocket', 'mqtt', 'flow'] as const;
+const transports = ['http', 'websocket', 'mqtt', 'mcp', 'flow'] as const;
 const standardLimit = 100;
 const mostEvents = 1_000;
 const longestFilter = 256;

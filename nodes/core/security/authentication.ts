@@ -32,6 +32,10 @@ export interface Caller {
   transport: Transport;
   /** IP address of the peer. */
   address: string;
+  /** What program the peer says it is; anybody can say anything. */
+  agent?: string;
+  /** The peer's place in a trace (W3C Trace Context). */
+  traceparent?: string;
 }
 
 /**
