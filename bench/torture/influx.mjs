@@ -17,8 +17,9 @@ export const wireModes = /** @type {const} */ (['carry', 'hang', 'refuse', 'cut'
  * @property {(mode: WireMode) => void} set
  * @property {() => Promise<void>} leave stops the server, as a crash would
  * @property {() => Promise<void>} comeBack
- * @property {{ carried: number, overtaken: number }} order readings that the server took, and those of them that came
- *   after a later one of their device
+ * @property {(groups: readonly import('./loads/reporters.mjs').GroupResult[]) => { carried: number, overtaken: number }} orderOf
+ *   readings of these devices that the server took, and those of them that came after a later one of their device;
+ *   calls of a device over HTTP run beside each other, so that nothing says in what order they came
  * @property {() => Promise<Iterable<import('./audit.mjs').StoredReading>>} stored
  * @property {() => Promise<void>} close
  */
@@ -45,7 +46,7 @@ export async function startInflux() {
       await server.restart();
       await wire.open();
     },
-    order: order.found,
+    orderOf: order.of,
     stored: () => readAll(server.query),
     async close() {
       await wire.close();
@@ -109,15 +110,26 @@ async function startWire(target, look) {
 function watchOrder() {
   /** @type {Map<string, number>} */
   const newest = new Map();
-  const found = { carried: 0, overtaken: 0 };
+  /** @type {Map<string, { carried: number, overtaken: number }>} */
+  const found = new Map();
   return {
-    found,
+    of(/** @type {readonly import('./loads/reporters.mjs').GroupResult[]} */ groups) {
+      const sum = { carried: 0, overtaken: 0 };
+      for (const { transport, journals } of groups)
+        for (const { deviceId } of transport === 'http' ? [] : journals) {
+          const { carried, overtaken } = found.get(deviceId) ?? { carried: 0, overtaken: 0 };
+          sum.carried += carried;
+          sum.overtaken += overtaken;
+        }
+      return sum;
+    },
     /** @param {string} lines */
     look(lines) {
       for (const [, device, time] of lines.matchAll(/device_id=([\w-]+),.* (\d+)$/gm)) {
-        found.carried += 1;
-        if (Number(time) < (newest.get(device) ?? 0)) found.overtaken += 1;
-        else newest.set(device, Number(time));
+        const { carried, overtaken } = found.get(device) ?? { carried: 0, overtaken: 0 };
+        const isLate = Number(time) < (newest.get(device) ?? 0);
+        found.set(device, { carried: carried + 1, overtaken: overtaken + (isLate ? 1 : 0) });
+        if (!isLate) newest.set(device, Number(time));
       }
     },
   };

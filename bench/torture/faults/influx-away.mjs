@@ -43,7 +43,8 @@ export async function run({ quick, log }) {
       stored: influx.stored,
     });
     const { spooled, deliveredMs } = done.happened;
-    const { carried, overtaken } = influx.order;
+    const order = influx.orderOf(done.load.groups);
+    const { carried, overtaken } = order;
     const lost = troublesOf(done.load, 'connection lost') + troublesOf(done.load, 'no answer');
     return outcomeOf(`InfluxDB away for ${awayMs / 1000} s`, done, {
       recovered: { ms: deliveredMs, withinMs: deliveredWithinMs },
@@ -60,7 +61,7 @@ export async function run({ quick, log }) {
           `${count(overtaken)} of ${count(carried)} were overtaken by a later one of their device`,
         ),
       ],
-      figures: { ...done.happened, order: influx.order },
+      figures: { ...done.happened, order },
     });
   } finally {
     await influx.close();

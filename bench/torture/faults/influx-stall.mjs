@@ -57,7 +57,7 @@ export async function run({ quick, log }) {
           `the slowest took ${(slowest / 1000).toFixed(1)} s`,
         ),
       ],
-      figures: { delivered, order: influx.order },
+      figures: { delivered, order: influx.orderOf(done.load.groups) },
     });
   } finally {
     await influx.close();
