@@ -115,8 +115,8 @@ function watchOrder() {
   return {
     of(/** @type {readonly import('./loads/reporters.mjs').GroupResult[]} */ groups) {
       const sum = { carried: 0, overtaken: 0 };
-      for (const { transport, journals } of groups)
-        for (const { deviceId } of transport === 'http' ? [] : journals) {
+      for (const { transport, deviceIds } of groups)
+        for (const deviceId of transport === 'http' ? [] : deviceIds) {
           const { carried, overtaken } = found.get(deviceId) ?? { carried: 0, overtaken: 0 };
           sum.carried += carried;
           sum.overtaken += overtaken;

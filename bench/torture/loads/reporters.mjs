@@ -23,6 +23,7 @@ const columnMs = 100;
  *
  * @typedef {object} GroupResult
  * @property {string} transport
+ * @property {string[]} deviceIds
  * @property {import('../../figures.mjs').Figures} ack
  * @property {Record<string, number>} troubles how often, by cause
  * @property {number[]} connectedAt when each connection was accepted, in milliseconds since the beginning
@@ -142,6 +143,7 @@ function startGroup(group, { url, port, begin }) {
       for (const { reporter } of members) reporter.end();
       return {
         transport,
+        deviceIds: devices.map(({ id }) => id),
         ack: times.figures(),
         troubles,
         connectedAt,
