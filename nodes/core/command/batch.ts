@@ -1,6 +1,7 @@
 import { isObject, type JsonObject } from '../document.ts';
 import { invalidParam } from '../params.ts';
 import { toErrorObject } from '../rpc/errors.ts';
+import { quoted } from '../rpc/quoted.ts';
 import type { Principal } from '../security/types.ts';
 import { requireCommandInScope } from './permission.ts';
 import type { CommandExecutor } from './ports.ts';
@@ -52,10 +53,17 @@ export function createBatch(deps: {
 }
 
 function idsOf(given: unknown): string[] {
+  const field = 'device_ids';
   const isList = Array.isArray(given) && given.every((id) => typeof id === 'string');
   if (!isList || given.length === 0 || given.length > mostDevices)
-    throw invalidParam('device_ids', `device_ids must be a list of 1 to ${mostDevices} ids`);
+    throw invalidParam('device_ids', `device_ids must be a list of 1 to ${mostDevices} ids`, {
+      ...(typeof given === 'string' && { fix: { set: { device_ids: [given] } } }),
+      ...(isList && given.length > 0 && { fix: { split: { field, at_most: mostDevices } } }),
+    });
   const twice = given.find((id, index) => given.indexOf(id) !== index);
-  if (twice !== undefined) throw invalidParam('device_ids', `device_ids names ${twice} twice`);
+  if (twice !== undefined)
+    throw invalidParam(field, `device_ids names ${quoted(twice)} twice`, {
+      fix: { set: { device_ids: [...new Set(given)] } },
+    });
   return given;
 }

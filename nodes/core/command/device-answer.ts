@@ -1,5 +1,6 @@
 import { cleanDocument, isObject, type JsonObject } from '../document.ts';
 import { ErrorCode, isErrorCode, RpcError } from '../rpc/errors.ts';
+import { quoted } from '../rpc/quoted.ts';
 import { cleanText } from '../text.ts';
 import type { ExecuteResult } from './types.ts';
 
@@ -10,6 +11,8 @@ export interface DeviceAnswer {
 }
 
 const longestText = 64 * 1_024;
+/** The whole is in `device_error`. */
+const longestReason = 300;
 
 /** Codes a device may use in the protocol's own sense; any other error of a device is its hardware's. */
 const passedOn: readonly ErrorCode[] = [
@@ -38,9 +41,10 @@ export function readAnswer(message: unknown): DeviceAnswer | undefined {
 export function errorOfDevice(error: unknown): RpcError {
   const { code, message, data } = isObject(error) ? error : {};
   const said = isObject(data) ? cleanText(data['reason'], 500) : '';
-  const reason = said || cleanText(message, 500) || 'the device gave no reason';
+  const told = said || cleanText(message, 500);
+  const reason = told ? quoted(told, longestReason) : 'with an error and no reason';
   const known = isErrorCode(code) && passedOn.includes(code) ? code : ErrorCode.HardwareError;
-  return new RpcError(known, `the device answered: ${reason}`, {
+  return new RpcError(known, `the device answered${told ? ':' : ''} ${reason}`, {
     device_error: error,
     untrusted: ['reason', 'device_error'],
   });

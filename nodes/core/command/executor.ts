@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { invalidParam, optionalString } from '../params.ts';
 import type { RecordStore } from '../records.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { placeName } from '../rpc/quoted.ts';
 import type { Principal } from '../security/types.ts';
 import { createBatch } from './batch.ts';
 import type { SignedCall } from './call-signature.ts';
@@ -58,7 +59,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     const { device } = request.target;
     if (device.status === 'offline') throw offline(device.device_id);
     const current = busy.get(device.device_id);
-    if (current) throw busyWith(current);
+    if (current) throw busyWith(current, clock.now());
     const link = deps.link();
     if (!link)
       throw new RpcError(
@@ -217,16 +218,22 @@ function isFrom(
   return targetId === deviceId || (sensorId !== undefined && targetId === sensorId);
 }
 
-function busyWith(current: RunningCommand): RpcError {
-  const { command, target } = current.request;
+/** Most milliseconds after which it is worth asking whether a busy device is free. */
+const longestLook = 1_000;
+
+function busyWith(current: RunningCommand, now: number): RpcError {
+  const { command, target, timeoutMs } = current.request;
+  const freeBy = Date.parse(current.since) + timeoutMs;
   return new RpcError(
     ErrorCode.DeviceBusy,
-    `the device has been carrying out ${command} since ${current.since}; it takes one command at a time`,
+    `the device has been carrying out ${placeName(command)} since ${current.since}; it takes one command at a time`,
     {
       device_id: target.device.device_id,
       command,
       command_id: current.id,
       since: current.since,
+      free_by: new Date(freeBy).toISOString(),
+      retry_after_ms: Math.min(longestLook, Math.max(100, freeBy - now)),
     },
   );
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { ErrorCode, RpcError, toErrorObject } from '../rpc/errors.ts';
+import { placeName } from '../rpc/quoted.ts';
 import { masked } from '../security/sensitive.ts';
 import { errorOfDevice, resultOf, type DeviceAnswer } from './device-answer.ts';
 import type { CommandHistory } from './history.ts';
@@ -78,7 +79,7 @@ export function runCommand(
     fail(
       new RpcError(
         ErrorCode.CommunicationTimeout,
-        `the device did not answer ${request.command} within ${timeoutMs} ms`,
+        `the device did not answer ${placeName(request.command)} within ${timeoutMs} ms`,
         { device_id: targetId, command_id: id, timeout_ms: timeoutMs },
       ),
       'timed_out',

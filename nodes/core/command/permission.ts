@@ -2,7 +2,7 @@ import type { CommandDeclaration } from '../device/types.ts';
 import type { JsonObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import { compileKnownSchema } from '../schema/known-schemas.ts';
-import { describeProblem } from '../schema/validation-problem.ts';
+import { describeProblem, problemDetails } from '../schema/validation-problem.ts';
 import { admits } from '../security/scope-rules.ts';
 import type { Principal } from '../security/types.ts';
 
@@ -36,7 +36,7 @@ export function requireCommandInScope(
   throw new RpcError(
     ErrorCode.Unauthorized,
     `the scope of this key bounds the arguments of ${command}: ${describeProblem({ ...first, field }, 'arguments')}`,
-    { ...first, field, allowed_arguments: schema },
+    { ...problemDetails(problems, 'arguments'), allowed_arguments: schema },
   );
 }
 

@@ -4,9 +4,11 @@ import type { CommandDeclaration, Target } from '../device/types.ts';
 import { jsonSize, type JsonObject } from '../document.ts';
 import { invalidParam, optionalNumber, optionalObject, requiredString } from '../params.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { placeName, quoted } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
 import type { JsonSchema } from '../rpc/types.ts';
 import type { Principal } from '../security/types.ts';
+import { problemDetails } from '../schema/validation-problem.ts';
 import { compileSchema, type SchemaCheck } from '../schema/validator.ts';
 import { cleanText } from '../text.ts';
 import { requireCommandInScope, requireCommandOfRole } from './permission.ts';
@@ -75,10 +77,11 @@ function declarationOf(target: Target, command: string): CommandDeclaration | un
   if (found || !commands_declared) return found;
   const allowed = commands.slice(0, mostListed).map((declared) => declared.name);
   const meant = nearest(command, allowed);
-  const hint = meant ? `; did you mean ${meant}?` : '';
-  throw invalidParam('command', `the device declares no command ${command}${hint}`, {
+  const hint = meant ? `; did you mean ${quoted(meant)}?` : '';
+  throw invalidParam('command', `the device declares no command ${quoted(command)}${hint}`, {
     allowed,
-    ...(meant && { nearest: meant }),
+    ...(meant && { nearest: meant, fix: { set: { command: meant } } }),
+    untrusted: ['allowed', 'nearest', 'fix'],
   });
 }
 
@@ -88,10 +91,7 @@ function checkArguments(schema: JsonSchema, args: JsonObject): void {
   const problems = check(args) ?? [];
   const [first] = problems;
   if (!first) return;
-  const field = first.field === '' ? 'arguments' : `arguments.${first.field}`;
-  throw new RpcError(ErrorCode.InvalidParams, `${field} ${first.problem}`, {
-    ...first,
-    field,
-    ...(problems.length > 1 && { problems }),
-  });
+  const details = problemDetails(problems, 'arguments');
+  const place = placeName(details.field ?? 'arguments');
+  throw new RpcError(ErrorCode.InvalidParams, `${place} ${first.problem}`, details);
 }

@@ -3,6 +3,7 @@ import type { JsonObject } from '../document.ts';
 import { invalidParam, optionalString } from '../params.ts';
 import type { RecordStore } from '../records.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { quoted } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
 import { devicesOf } from '../security/scope-rules.ts';
 import { cleanText } from '../text.ts';
@@ -181,12 +182,11 @@ function withLearned<T extends { measurements: MeasurementDeclaration[] }>(
 function notFound(store: DeviceStore, id: unknown, field: string): RpcError {
   if (typeof id !== 'string' || id === '')
     return invalidParam(field, `${field} is missing; it must be the id of a device`);
-  const shown = cleanText(id, 64);
-  const meant = nearestDevice(store, shown);
+  const meant = nearestDevice(store, cleanText(id, 64));
   const hint = meant
-    ? `; did you mean ${meant.name} (${meant.device_id})?`
+    ? `; did you mean ${quoted(meant.name)} (${meant.device_id})?`
     : '; device.list tells all';
-  return new RpcError(ErrorCode.DeviceNotFound, `there is no device ${shown}${hint}`, {
+  return new RpcError(ErrorCode.DeviceNotFound, `there is no device ${quoted(id)}${hint}`, {
     field,
     ...(meant && {
       nearest: { device_id: meant.device_id, name: meant.name },

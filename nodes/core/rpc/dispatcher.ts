@@ -4,7 +4,7 @@ import type { Log } from '../log.ts';
 import type { Principal } from '../security/types.ts';
 import type { AdmitCall } from '../security/call-limits.ts';
 import type { Authorize } from '../security/permissions.ts';
-import { describeProblem } from '../schema/validation-problem.ts';
+import { describeProblem, problemDetails } from '../schema/validation-problem.ts';
 import { ErrorCode, isErrorCode, RpcError } from './errors.ts';
 import {
   answerOf,
@@ -21,6 +21,7 @@ import type { CallableMethods, MethodEntry } from './method-table.ts';
 import { createPendingCalls } from './pending-calls.ts';
 import { createRefusalLog } from './refusal-log.ts';
 import { nearest } from './suggest.ts';
+import { cleanText } from '../text.ts';
 import type { CallHandler, Dispatcher, Outcome, RpcCall, RpcContext } from './types.ts';
 
 export interface DispatcherLimits {
@@ -221,7 +222,7 @@ function checkBatch(batch: unknown[], limit: number): void {
     throw new RpcError(
       ErrorCode.ResourceExhausted,
       `a batch may hold ${limit} requests, this one has ${batch.length}; none of it was done`,
-      { max_batch: limit },
+      { max_batch: limit, fix: { split: { at_most: limit } } },
     );
   }
 }
@@ -244,7 +245,10 @@ function unknownMethod(
     meant === undefined
       ? 'there is no such method; rpc.methods lists them'
       : `there is no such method; did you mean ${meant}?`,
-    { method: name.slice(0, 128), ...(meant === undefined ? {} : { nearest: meant }) },
+    {
+      method: cleanText(name, 128),
+      ...(meant === undefined ? {} : { nearest: meant, fix: { method: meant } }),
+    },
   );
 }
 
@@ -252,10 +256,8 @@ function checkParams({ check }: MethodEntry, params: Record<string, unknown>): v
   const problems = check(params);
   const first = problems?.[0];
   if (!first) return;
-  throw new RpcError(ErrorCode.InvalidParams, describeProblem(first, 'params'), {
-    ...first,
-    ...(problems.length > 1 ? { problems } : {}),
-  });
+  const why = describeProblem(first, 'params');
+  throw new RpcError(ErrorCode.InvalidParams, why, problemDetails(problems));
 }
 
 function asRpcError(error: unknown): RpcError {

@@ -1,21 +1,7 @@
-/** The thirteen error codes of the protocol (specification section 2.3). A public promise. */
-export const ErrorCode = {
-  ParseError: -32700,
-  InvalidRequest: -32600,
-  MethodNotFound: -32601,
-  InvalidParams: -32602,
-  InternalError: -32603,
-  DeviceNotFound: -32000,
-  DeviceOffline: -32001,
-  DeviceBusy: -32002,
-  CommunicationTimeout: -32003,
-  SchemaValidationFailed: -32004,
-  Unauthorized: -32005,
-  ResourceExhausted: -32006,
-  HardwareError: -32007,
-} as const;
+import { ErrorCode } from './error-codes.ts';
+import { teach, type ErrorData } from './teach.ts';
 
-export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
+export { ErrorCode } from './error-codes.ts';
 
 const meanings: Record<ErrorCode, string> = {
   [ErrorCode.ParseError]: 'Parse error',
@@ -62,12 +48,12 @@ export class RpcError extends Error {
     this.details = details;
   }
 
-  /** The `error` member: the specification's meaning as message, `{ reason, ... }` as data. */
-  toObject(): ErrorObject {
+  /** The `error` member: the specification's meaning as message, and as data the reason, the details and what helps. */
+  toObject(): ErrorObject & { data: ErrorData } {
     return {
       code: this.code,
       message: meanings[this.code],
-      data: { reason: this.reason, ...this.details },
+      data: teach(this.code, this.reason, this.details),
     };
   }
 }

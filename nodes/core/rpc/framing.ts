@@ -1,6 +1,7 @@
 import { isObject } from '../document.ts';
 import { ErrorCode, RpcError, toErrorObject } from './errors.ts';
 import type { ErrorObject } from './errors.ts';
+import { teach } from './teach.ts';
 import type { JsonSchema, Outcome } from './types.ts';
 
 /** What JSON-RPC 2.0 allows as an id. */
@@ -21,7 +22,8 @@ export interface Request {
 export function readRequest(value: unknown): Request {
   if (!isObject(value)) throw invalid('a request must be an object');
   if (value['jsonrpc'] !== '2.0') {
-    throw invalid('jsonrpc must be exactly "2.0"', { field: 'jsonrpc', allowed: ['2.0'] });
+    const fix = { set: { jsonrpc: '2.0' } };
+    throw invalid('jsonrpc must be exactly "2.0"', { field: 'jsonrpc', allowed: ['2.0'], fix });
   }
   const { method, params = {} } = value;
   if (typeof method !== 'string') throw invalid('method must be a string', { field: 'method' });
@@ -63,6 +65,7 @@ export function namedParams(
     throw new RpcError(ErrorCode.InvalidParams, `this method takes ${takes}`, {
       field: 'params',
       allowed: names,
+      suggestions: ['Give the params as an object, by the names in data.allowed.'],
     });
   }
   return Object.fromEntries(params.map((value: unknown, i) => [names[i] ?? '', value]));
@@ -92,13 +95,20 @@ export function responseText(answer: Answer, id: RequestId): string {
 
 /**
  * The error member for anything that was thrown or given as an error: an RpcError, an error object
- * `{ code, message, data }` as flows make them, or -32603.
+ * `{ code, message, data }` as flows make them, or -32603. What every error of the hub tells is added to the `data` of a
+ * flow's, unless that is no object.
  */
 export function errorObjectOf(error: unknown): ErrorObject {
   if (error instanceof RpcError || !isObject(error)) return toErrorObject(error);
   const { code, message, data } = error;
   if (!Number.isInteger(code) || typeof message !== 'string') return toErrorObject(error);
-  return { code: code as number, message, ...(data === undefined ? {} : { data }) };
+  if (data !== undefined && !isObject(data)) return { code: code as number, message, data };
+  const { reason = message, ...details } = data ?? {};
+  return {
+    code: code as number,
+    message,
+    data: teach(code as number, typeof reason === 'string' ? reason : message, details),
+  };
 }
 
 function errorAnswer(error: ErrorObject): Answer {

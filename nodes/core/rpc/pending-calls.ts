@@ -49,7 +49,7 @@ export function createPendingCalls(deps: { clock: Clock; limit: number }): Pendi
         throw new RpcError(
           ErrorCode.ResourceExhausted,
           `the hub is answering ${limit} calls already; try again shortly`,
-          { max_pending: limit },
+          { max_pending: limit, retry_after_ms: 1_000 },
         );
       }
       return new Promise((resolve) => {

@@ -16,19 +16,55 @@ export interface Bucket {
 /** Finds the bucket an instant lies in; buckets cover all of time without overlap. */
 export type BucketAt = (instant: number) => Bucket;
 
+function widthOf(text: unknown): number | undefined {
+  const [, amount, unit] = (typeof text === 'string' && /^(\d{1,7})([smhd])$/.exec(text)) || [];
+  const width = Number(amount) * (units[unit ?? ''] ?? NaN);
+  return width >= 1_000 && width <= maxWidth ? width : undefined;
+}
+
 /**
  * The width of an interval such as `30s`, `15m`, `1h` or `7d`, in milliseconds (specification section 4.3).
  * @throws RpcError -32602 unless it is a whole number of s, m, h or d from 1s to 30d
  */
 export function parseInterval(text: unknown): number {
-  const [, amount, unit] = (typeof text === 'string' && /^(\d{1,7})([smhd])$/.exec(text)) || [];
-  const width = Number(amount) * (units[unit ?? ''] ?? NaN);
-  if (width >= 1_000 && width <= maxWidth) return width;
+  const width = widthOf(text);
+  if (width !== undefined) return width;
   throw new RpcError(
     ErrorCode.InvalidParams,
     'interval must be a whole number with a unit (s, m, h or d), from 1s to 30d, such as 15m, 1h or 1d',
-    { field: 'interval', allowed: '<number><s|m|h|d>, 1s to 30d' },
+    { field: 'interval', ...meantInterval(text) },
   );
+}
+
+const words: Record<string, string> = {
+  hourly: '1h',
+  daily: '1d',
+  weekly: '7d',
+  monthly: '30d',
+  minutely: '1m',
+};
+const unitWords =
+  /^(?:(\d{1,7})|an?|one)?\s*(ms|s|m|h|d|w|sec|min|hour|hr|day|week|month|minute|second)s?$/;
+const iso = /^p(?:t?)(\d{1,7})([smhdw])$/;
+const unitOf: Record<string, readonly [number, string]> = {
+  ...{ s: [1, 's'], m: [1, 'm'], h: [1, 'h'], d: [1, 'd'], w: [7, 'd'] },
+  ...{ sec: [1, 's'], second: [1, 's'], min: [1, 'm'], minute: [1, 'm'], hr: [1, 'h'] },
+  ...{ hour: [1, 'h'], day: [1, 'd'], week: [7, 'd'], month: [30, 'd'] },
+};
+
+/** What somebody may have meant who wrote `1 hour`, `PT15M`, `daily` or a number of seconds. */
+function meantInterval(text: unknown): Record<string, unknown> {
+  const said = typeof text === 'string' ? text.trim().toLowerCase() : String(text);
+  const [, amount = '1', unit = ''] = unitWords.exec(said) ?? iso.exec(said) ?? [];
+  const [factor, letter] = unitOf[unit] ?? [];
+  const seconds = /^\d{1,7}$/.test(said) ? `${said}s` : undefined;
+  const meant =
+    words[said] ?? seconds ?? (factor ? `${Number(amount) * factor}${letter}` : undefined);
+  return {
+    expected: { type: 'string', example: '15m' },
+    ...(meant !== undefined &&
+      widthOf(meant) !== undefined && { nearest: meant, fix: { set: { interval: meant } } }),
+  };
 }
 
 /**

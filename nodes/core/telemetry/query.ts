@@ -1,6 +1,8 @@
 import type { JsonObject } from '../document.ts';
-import { invalidParam, optionalNumber, optionalObject, optionalString } from '../params.ts';
+import { invalidParam, oneOf, optionalNumber, optionalObject, optionalString } from '../params.ts';
+import { placeName } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
+import { cleanText } from '../text.ts';
 import { parseInterval } from './interval.ts';
 import { aggregations, type Aggregation, type StoreAnswer, type StoreQuery } from './ports.ts';
 import { timeZone, type TimeZone } from './time-zone.ts';
@@ -111,10 +113,15 @@ function refuseUnknown(params: JsonObject, known: readonly string[], prefix: str
   const unknown = Object.keys(params).find((field) => !known.includes(field));
   if (unknown === undefined) return;
   const meant = nearest(unknown, known);
-  const field = `${prefix}${unknown.slice(0, 64)}`;
-  throw invalidParam(field, `${field} is no param of data.query; there are ${known.join(', ')}`, {
+  const field = `${prefix}${cleanText(unknown, 64)}`;
+  const why = `${placeName(field)} is no param of data.query; there are ${known.join(', ')}`;
+  throw invalidParam(field, why, {
     allowed: known,
     ...(meant !== undefined && { nearest: meant }),
+    fix:
+      meant === undefined || params[meant] !== undefined
+        ? { remove: [field] }
+        : { rename: { [field]: `${prefix}${meant}` } },
   });
 }
 
@@ -132,6 +139,9 @@ function names(params: JsonObject, field: string, max: number): string[] | undef
       `${field} must be an array of 1 to ${max} strings that are not empty`,
       {
         max,
+        ...(typeof list === 'string' && list !== '' && { fix: { set: { [field]: [list] } } }),
+        ...(Array.isArray(list) &&
+          list.length > max && { fix: { split: { field, at_most: max } } }),
       },
     );
   return [...new Set(list)];
@@ -152,6 +162,9 @@ function parseRange(params: JsonObject, zone: TimeZone): { start: number; end: n
       'time_range',
       `time_range.start must be before time_range.end (start is inclusive, end exclusive); ` +
         `they are ${new Date(start).toISOString()} and ${new Date(end).toISOString()}`,
+      start > end
+        ? { fix: { set: { 'time_range.start': range['end'], 'time_range.end': range['start'] } } }
+        : { suggestions: ['Set time_range.end to a later time than time_range.start.'] },
     );
   return { start, end };
 }
@@ -163,6 +176,7 @@ function parseInstant(range: JsonObject, name: string, zone: TimeZone): number {
     throw invalidParam(
       `time_range.${name}`,
       `time_range.${name} must be ISO 8601, such as 2025-09-30T00:00:00Z, or milliseconds since the epoch`,
+      { expected: { type: 'string', format: 'date-time', example: '2025-09-30T00:00:00Z' } },
     );
   const isLocal = typeof value === 'string' && !/[Zz]$|[+-]\d{2}:?\d{2}$/.test(value.slice(10));
   return isLocal ? zone.instantOf(time) : time;
@@ -174,11 +188,8 @@ function parseAggregation(params: JsonObject): Aggregation | undefined {
   const found = aggregations.find((word) => word === value);
   if (found) return found;
   const allowed = [...aggregations, ...rawWords];
-  const meant = nearest(value, allowed);
-  throw invalidParam('aggregation', `aggregation must be one of ${allowed.join(', ')}`, {
-    allowed,
-    ...(meant !== undefined && { nearest: meant }),
-  });
+  const why = `aggregation must be one of ${allowed.join(', ')}`;
+  throw invalidParam('aggregation', why, oneOf('aggregation', value, allowed));
 }
 
 function parseWidth(
@@ -201,7 +212,10 @@ function parseWidth(
       'interval',
       `the time_range holds more than ${maxBuckets} intervals of ${interval}; ` +
         `ask for at least ${Math.ceil(duration / maxBuckets / 1000)}s or a shorter time_range`,
-      { max_intervals: maxBuckets },
+      {
+        max_intervals: maxBuckets,
+        fix: { set: { interval: `${Math.ceil(duration / maxBuckets / 1000)}s` } },
+      },
     );
   return interval;
 }

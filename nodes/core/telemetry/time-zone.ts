@@ -115,7 +115,11 @@ function formatOf(name: string): Intl.DateTimeFormat {
     throw new RpcError(
       ErrorCode.InvalidParams,
       `time_zone must be UTC or an IANA name such as Europe/Brussels; ${JSON.stringify(name.slice(0, 64))} is none`,
-      { field: 'time_zone', ...(meant !== undefined && { nearest: meant }) },
+      {
+        field: 'time_zone',
+        expected: { type: 'string', example: 'Europe/Brussels' },
+        ...(meant !== undefined && { nearest: meant, fix: { set: { time_zone: meant } } }),
+      },
     );
   }
 }

@@ -54,7 +54,10 @@ describe('every code of the protocol can reach the caller', () => {
       });
       const { error } = await call(rig, request('m'));
       assert.equal(error?.code, code);
-      assert.deepEqual(error.data, { reason: 'because', field: 'x' });
+      const { suggestions, retryable, ...details } = error.data;
+      assert.deepEqual(details, { reason: 'because', field: 'x' });
+      assert.ok(Array.isArray(suggestions) && suggestions.length > 0);
+      assert.equal(retryable, code === ErrorCode.DeviceOffline || code === ErrorCode.DeviceBusy);
     });
   }
 

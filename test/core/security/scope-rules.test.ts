@@ -284,7 +284,7 @@ describe('the registry as a scope lets it be seen', () => {
     const hidden = asked.map(said);
     await registry.remove(ids[1]);
     assert.deepEqual(asked.map(said), hidden);
-    assert.match(JSON.stringify(hidden[4]), /did you mean kitchen 0/);
+    assert.match(JSON.stringify(hidden[4]), /did you mean \\"kitchen 0\\"/);
     assert.ok(!JSON.stringify(hidden[3]).includes('did you mean'));
   });
 
