@@ -100,7 +100,7 @@ describe('secrets and words of devices', function () {
 
     await device.onCommand(() => ({ error: { code: 7, message: sly } }));
     const { error } = await call(hub, 'sly.do', {});
-    assert.equal(error?.data.reason, `the device answered: ${clean}`);
+    assert.equal(error?.data.reason, `the device answered: "${clean}"`);
     assert.deepEqual(error.data.untrusted, ['reason', 'device_error']);
     const missed = await call(hub, 'device.get', { device_id: clean });
     assert.deepEqual(missed.error?.data.untrusted, ['reason', 'nearest']);

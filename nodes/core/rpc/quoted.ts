@@ -19,7 +19,12 @@ const plainPath = /^[\w-]+(?:(?:\.[\w-]+)|(?:\[\d+\]))*$/;
 
 /** A place such as `time_range.start`: as it is if it is made of names and numbers, else quoted. */
 export function placeName(field: string): string {
-  return plainPath.test(field) && field.length <= 100 ? field : quoted(field);
+  return isPlainPlace(field) ? field : quoted(field);
+}
+
+/** Whether a place is made of nothing but names, dots and positions. */
+export function isPlainPlace(field: string): boolean {
+  return field.length <= 100 && plainPath.test(field);
 }
 
 /** A value of JSON in a sentence: texts quoted, numbers and the like as they are, all else cut. */

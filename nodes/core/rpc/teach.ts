@@ -228,7 +228,7 @@ function byCode(code: number, details: Details): string[] {
     case ErrorCode.HardwareError:
       return ['Tell somebody who can look at the device; data.device_error is what it said.'];
     case ErrorCode.DeviceNotFound:
-      return [...again, 'Call device.list for the devices there are.'];
+      return details['look_up'] ? again : [...again, 'Call device.list for the devices there are.'];
     case ErrorCode.DeviceBusy:
       return again;
     default:

@@ -3,7 +3,7 @@ import type { AnySchema, ValidateFunction } from 'ajv/dist/2020.js';
 import ajvFormats from 'ajv-formats';
 import type { JsonSchema } from '../rpc/types.ts';
 import { checkSchemaLimits, unusable } from './schema-limits.ts';
-import { toProblem } from './validation-problem.ts';
+import { toProblem } from './to-problem.ts';
 import type { ValidationProblem } from './validation-problem.ts';
 
 export type { ValidationProblem } from './validation-problem.ts';
