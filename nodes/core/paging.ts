@@ -39,7 +39,9 @@ function parseCursor(cursor: string | undefined): PageKey | undefined {
   if (cursor === undefined) return undefined;
   const slash = cursor.indexOf('/');
   if (slash < 1 || slash === cursor.length - 1)
-    throw invalidParam('cursor', 'cursor must be one that an earlier answer gave');
+    throw invalidParam('cursor', 'cursor must be one that an earlier answer gave', {
+      fix: { remove: ['cursor'] },
+    });
   return { time: cursor.slice(0, slash), id: cursor.slice(slash + 1) };
 }
 

@@ -2,6 +2,7 @@ import { isObject, type JsonObject } from './document.ts';
 import { ErrorCode, RpcError } from './rpc/errors.ts';
 import { isSmall } from './rpc/fix.ts';
 import { nearest } from './rpc/suggest.ts';
+import { valueSynonymOf } from './rpc/synonyms.ts';
 import { nearestOfType } from './schema/expected.ts';
 
 /** -32602 about one field of the params, with what would have been right. */
@@ -88,7 +89,10 @@ export function oneOf(
   value: unknown,
   allowed: readonly string[],
 ): { allowed: readonly string[]; nearest?: string; fix?: { set: JsonObject } } {
-  const meant = typeof value === 'string' ? nearest(value, allowed) : undefined;
+  const meant =
+    typeof value === 'string'
+      ? (valueSynonymOf(value, allowed) ?? nearest(value, allowed))
+      : undefined;
   return {
     allowed,
     ...(meant !== undefined && { nearest: meant, fix: { set: { [field]: meant } } }),

@@ -43,9 +43,16 @@ export function createHubTelemetry(deps: {
 }): HubTelemetry {
   const { store, devices, deliveries, clock } = deps;
 
-  const mustExist = (ids: readonly string[], principal: Principal | undefined): void => {
+  /** @throws RpcError -32000 that names the place in `device_ids`, or `device_id` */
+  const mustExist = (
+    ids: readonly string[],
+    { device_ids: given }: Record<string, unknown>,
+    principal: Principal | undefined,
+  ): void => {
     const seen = devices.seenBy(principal);
-    for (const id of ids) if (!seen.resolve(id)) seen.get(id);
+    for (const id of ids)
+      if (!seen.resolve(id))
+        seen.view(id, Array.isArray(given) ? `device_ids[${given.indexOf(id)}]` : 'device_id');
   };
 
   return {
@@ -73,13 +80,13 @@ export function createHubTelemetry(deps: {
     },
     async query(params, principal) {
       const question = parseDataQuery(params);
-      mustExist(question.device_ids, principal);
+      mustExist(question.device_ids, params, principal);
       requireInWindow(principal?.scope, question.start, clock.now());
       return markUntrusted(formatDataAnswer(await store.query(question)), inSeries);
     },
     latest(params, principal) {
       const ids = latestIds(params);
-      mustExist(ids ?? [], principal);
+      mustExist(ids ?? [], params, principal);
       const types = params['measurement_types'] as string[] | undefined;
       const earliest = earliestOf(principal?.scope, clock.now());
       const readings = store

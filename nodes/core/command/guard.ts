@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
 import type { DeviceRegistry } from '../device/ports.ts';
-import { isObject } from '../document.ts';
+import { isObject, type JsonObject } from '../document.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { isPlainPlace } from '../rpc/quoted.ts';
 import type { AuditTrail } from '../security/audit.ts';
 import { createCommandMemory } from '../security/command-memory.ts';
 import type { PolicyRule } from '../security/policy.ts';
@@ -148,7 +149,12 @@ export function createCommandGuard(deps: {
           `policy ${policy}: ${request.command} depends on a device that is not in the scope of this key`,
           { policy },
         );
-      throw new RpcError(ErrorCode.Unauthorized, said, { policy, allowed });
+      const wait = allowed['retry_after_ms'];
+      throw new RpcError(ErrorCode.Unauthorized, said, {
+        ...{ policy, allowed },
+        ...(typeof wait === 'number' && { retry_after_ms: wait, retryable: true }),
+        ...(fixWithinRange(allowed, request.arguments) ?? {}),
+      });
     },
     sent(id, request) {
       const { targetId, command, arguments: args } = request;
@@ -157,6 +163,19 @@ export function createCommandGuard(deps: {
     },
     done: (id, { targetId }) => memory.done(targetId, id),
   };
+}
+
+/** The argument that a rule bounds, at its bound. */
+function fixWithinRange(
+  { argument, min, max }: JsonObject,
+  args: JsonObject,
+): JsonObject | undefined {
+  if (typeof argument !== 'string' || !Object.hasOwn(args, argument)) return undefined;
+  const place = `arguments.${argument}`;
+  const value = args[argument];
+  if (typeof value !== 'number' || !isPlainPlace(place)) return undefined;
+  const nearest = typeof max === 'number' && value > max ? max : min;
+  return typeof nearest === 'number' ? { fix: { set: { [place]: nearest } } } : undefined;
 }
 
 /** The guard of an executor that was given none: no policies, and what is critical does not leave. */

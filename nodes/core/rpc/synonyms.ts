@@ -57,6 +57,41 @@ const synonyms: Record<string, readonly string[]> = {
   room: ['location'],
 };
 
+/** What callers call values that have another name here. */
+const values: Record<string, readonly string[]> = {
+  mean: ['avg'],
+  average: ['avg'],
+  minimum: ['min'],
+  maximum: ['max'],
+  total: ['sum'],
+  latest: ['last'],
+  newest: ['last'],
+  oldest: ['first'],
+  std: ['stddev'],
+  none: ['raw'],
+  open: ['raised'],
+  active: ['raised', 'online'],
+  new: ['raised'],
+  acked: ['acknowledged'],
+  closed: ['cleared'],
+  resolved: ['cleared'],
+  critical: ['error'],
+  warn: ['warning'],
+  up: ['online'],
+  connected: ['online'],
+  down: ['offline'],
+  disconnected: ['offline'],
+  enabled: ['on'],
+  disabled: ['off'],
+};
+
+/** The allowed value another one stands for. */
+export function valueSynonymOf(value: string, allowed: readonly string[]): string | undefined {
+  const plain = value.trim().toLowerCase();
+  if (!Object.hasOwn(values, plain)) return undefined;
+  return values[plain]?.find((meant) => allowed.includes(meant));
+}
+
 /** The known field an unknown one may stand for, by meaning and not by its letters; a path where it is a member of one. */
 export function synonymOf(name: string, known: readonly string[]): string | undefined {
   const plain = name.toLowerCase().replace(/[_\s-]/g, '');

@@ -1,6 +1,6 @@
 import { ErrorCode } from './error-codes.ts';
-import { mergeFixes, type Fix, type LookUp } from './fix.ts';
-import { placeName, quoted, valueName } from './quoted.ts';
+import type { Fix, LookUp } from './fix.ts';
+import { isPlainPlace, placeName, quoted, valueName } from './quoted.ts';
 
 /** `error.data` of every error of the hub; the details of each kind of error stand beside these. */
 export interface ErrorData extends Record<string, unknown> {
@@ -36,7 +36,6 @@ const lookUps: Record<string, LookUp> = {
   mcu_id: { method: 'device.list', take: 'devices[].device_id' },
   sensor_id: { method: 'sensor.list', take: 'sensors[].sensor_id' },
   alert_id: { method: 'alert.list', take: 'alerts[].alert_id' },
-  key_id: { method: 'key.list', take: 'keys[].key_id' },
 };
 
 /**
@@ -45,7 +44,7 @@ const lookUps: Record<string, LookUp> = {
  */
 export function teach(code: number, reason: string, details: Details): ErrorData {
   const wait = details['retry_after_ms'];
-  const fix = mergeFixes([details['fix'] as Fix | undefined, fixOf(details)]);
+  const fix = (details['fix'] as Fix | undefined) ?? fixOf(code, details);
   const lookUp = fix ? undefined : lookUpOf(code, details);
   const retryable =
     typeof details['retryable'] === 'boolean'
@@ -69,10 +68,11 @@ export function teach(code: number, reason: string, details: Details): ErrorData
 }
 
 /** What can be done by the details every kind of error shares. */
-function fixOf({ field, nearest }: Details): Fix | undefined {
-  if (typeof field !== 'string' || field === '' || !isObject(nearest)) return undefined;
-  const id = nearest['device_id'];
-  return typeof id === 'string' ? { set: { [field]: id } } : undefined;
+function fixOf(code: number, { field, nearest }: Details): Fix | undefined {
+  if (code !== ErrorCode.InvalidParams && code !== ErrorCode.DeviceNotFound) return undefined;
+  if (typeof field !== 'string' || !isPlainPlace(field)) return undefined;
+  const value = isObject(nearest) ? nearest['device_id'] : nearest;
+  return typeof value === 'string' ? { set: { [field]: value } } : undefined;
 }
 
 function lookUpOf(
@@ -120,7 +120,7 @@ function byFix(fix: Fix | undefined): string[] {
 }
 
 function byDetails(details: Details): string[] {
-  const { field, fix, allowed, candidates, min, max, expected, look_up: lookUp } = details;
+  const { field, fix, nearest, allowed, candidates, min, max, expected, look_up: lookUp } = details;
   const isFixed = fix !== undefined;
   const at = typeof field === 'string' && field !== '' ? placeName(field) : 'it';
   const texts: string[] = [];
@@ -128,6 +128,10 @@ function byDetails(details: Details): string[] {
     for (const one of candidates.slice(0, 3)) texts.push(...candidateText(at, one));
   if (!isFixed && Array.isArray(allowed) && allowed.length > 0 && typeof field === 'string')
     texts.push(allowedText(at, allowed as unknown[]));
+  if (!isFixed && Array.isArray(nearest) && nearest.length > 0)
+    texts.push(
+      `One of these may be meant: ${fitting(nearest.slice(0, mostNamed).map(valueName), 150)}.`,
+    );
   if (!isFixed && (typeof min === 'number' || typeof max === 'number') && field !== undefined)
     texts.push(`Set ${at} to a number ${rangeText(min, max)}.`);
   if (!isFixed && allowed === undefined && isObject(expected))

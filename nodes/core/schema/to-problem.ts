@@ -2,7 +2,7 @@ import type { ErrorObject as AjvError } from 'ajv/dist/2020.js';
 import { isSmall, type Fix } from '../rpc/fix.ts';
 import { isPlainPlace } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
-import { synonymOf } from '../rpc/synonyms.ts';
+import { synonymOf, valueSynonymOf } from '../rpc/synonyms.ts';
 import { expectedOf, nearestOfType } from './expected.ts';
 import type { ValidationProblem } from './validation-problem.ts';
 
@@ -172,7 +172,8 @@ function withNearest(
   allowed: unknown[],
 ): ValidationProblem {
   const names = allowed.filter((value) => typeof value === 'string');
-  const meant = typeof given === 'string' ? nearest(given, names) : undefined;
+  const meant =
+    typeof given === 'string' ? (valueSynonymOf(given, names) ?? nearest(given, names)) : undefined;
   return {
     ...problem,
     allowed: allowed.slice(0, maxAllowed),

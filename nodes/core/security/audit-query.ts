@@ -45,7 +45,9 @@ export function auditTime(params: JsonObject, field: string): string | undefined
   if (text === undefined) return undefined;
   const time = text.length > 64 || !/^\d{4}-\d\d-\d\d/.test(text) ? NaN : Date.parse(text);
   if (Number.isNaN(time))
-    throw invalidParam(field, `${field} must be ISO 8601, such as 2026-01-31T00:00:00Z`);
+    throw invalidParam(field, `${field} must be ISO 8601, such as 2026-01-31T00:00:00Z`, {
+      expected: { type: 'string', format: 'date-time', example: '2026-01-31T00:00:00Z' },
+    });
   return new Date(time).toISOString();
 }
 
@@ -56,7 +58,9 @@ export function auditTime(params: JsonObject, field: string): string | undefined
 export function readAuditQuery(params: JsonObject): AuditQuery {
   const cursor = optionalString(params, 'cursor');
   if (cursor !== undefined && !/^[1-9]\d{0,14}$/.test(cursor))
-    throw invalidParam('cursor', 'cursor is none that audit.query gave');
+    throw invalidParam('cursor', 'cursor is none that audit.query gave', {
+      fix: { remove: ['cursor'] },
+    });
   const since = auditTime(params, 'since');
   const until = auditTime(params, 'until');
   const word = (field: AuditField): string | undefined => {

@@ -35,11 +35,15 @@ export function readKeyRequest(params: JsonObject, now: number): KeyHolder {
   if (role === 'device' && !registration && deviceId === undefined)
     throw invalidParam('device_id', 'the key of a device needs the device_id it acts for');
   if (deviceId !== undefined && (role !== 'device' || registration))
-    throw invalidParam('device_id', 'only the key of a device acts for a device; see scope');
+    throw invalidParam('device_id', 'only the key of a device acts for a device; see scope', {
+      fix: { remove: ['device_id'] },
+    });
   const name = cleanText(optionalString(params, 'name'), longestName);
   const scope = params['scope'] ?? undefined;
   if (scope !== undefined && role === 'device')
-    throw invalidParam('scope', 'a device acts for itself already; a scope is for other roles');
+    throw invalidParam('scope', 'a device acts for itself already; a scope is for other roles', {
+      fix: { remove: ['scope'] },
+    });
   return {
     role,
     ...(deviceId !== undefined && { device_id: deviceId }),
@@ -62,7 +66,9 @@ function readExpiry(params: JsonObject, now: number): { expires_at?: string } {
       ? {}
       : { expires_at: new Date(now + seconds * 1_000).toISOString() };
   if (seconds !== undefined)
-    throw invalidParam('expires_at', 'give expires_in or expires_at, not both');
+    throw invalidParam('expires_at', 'give expires_in or expires_at, not both', {
+      fix: { remove: ['expires_at'] },
+    });
   const time = Date.parse(at);
   if (!/^\d{4}-\d\d-\d\dT/.test(at) || !(time > now && time <= now + longestLifeS * 1_000))
     throw invalidParam(

@@ -103,7 +103,10 @@ export function createKeyRing(deps: {
       : {};
   const entryOf = (id: string): Entry => {
     const entry = byId.get(id);
-    if (!entry) throw invalidParam('key_id', 'no key has this id; key.list lists them');
+    if (!entry)
+      throw invalidParam('key_id', 'no key has this id; key.list lists them', {
+        look_up: { method: 'key.list', take: 'keys[].key_id' },
+      });
     return entry;
   };
   const end = (id: string, why: KeyEnd): void => {

@@ -103,6 +103,9 @@ export function requireInWindow(scope: Scope | undefined, start: number, now: nu
   throw new RpcError(
     ErrorCode.Unauthorized,
     `this key reads ${scope?.read_window ?? ''} back; time_range.start may be ${allowed} at the earliest`,
-    { field: 'time_range.start', earliest: allowed, read_window: scope?.read_window },
+    {
+      ...{ field: 'time_range.start', earliest: allowed, read_window: scope?.read_window },
+      fix: { set: { 'time_range.start': allowed } },
+    },
   );
 }

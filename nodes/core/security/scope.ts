@@ -1,6 +1,7 @@
 import { isObject, jsonSize, type JsonObject } from '../document.ts';
 import { invalidParam } from '../params.ts';
 import { RpcError } from '../rpc/errors.ts';
+import { isPlainPlace } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
 import { compileKnownSchema } from '../schema/known-schemas.ts';
 import { isCleanText } from '../text.ts';
@@ -56,6 +57,9 @@ export function readScope(value: unknown, field = 'scope'): Scope {
     throw invalidParam(at, `${at} is no part of a scope; there are ${parts.join(', ')}`, {
       allowed: parts,
       ...(meant !== undefined && { nearest: meant }),
+      ...(isPlainPlace(at) && {
+        fix: meant === undefined ? { remove: [at] } : { rename: { [at]: `${field}.${meant}` } },
+      }),
     });
   }
   const bytes = jsonSize(value);

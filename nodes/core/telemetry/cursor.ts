@@ -48,7 +48,10 @@ function fieldsOf(cursor: string): unknown[] {
 }
 
 const wrongCursor = (reason: string): RpcError =>
-  new RpcError(ErrorCode.InvalidParams, reason, { field: 'cursor' });
+  new RpcError(ErrorCode.InvalidParams, reason, {
+    field: 'cursor',
+    fix: { remove: ['cursor'] },
+  });
 
 /** FNV-1a over all that decides which points a question has; it guards against mistakes, not against forgery. */
 function questionHash(query: StoreQuery): number {

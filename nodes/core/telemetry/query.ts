@@ -176,7 +176,11 @@ function parseInstant(range: JsonObject, name: string, zone: TimeZone): number {
     throw invalidParam(
       `time_range.${name}`,
       `time_range.${name} must be ISO 8601, such as 2025-09-30T00:00:00Z, or milliseconds since the epoch`,
-      { expected: { type: 'string', format: 'date-time', example: '2025-09-30T00:00:00Z' } },
+      {
+        expected: { type: 'string', format: 'date-time', example: '2025-09-30T00:00:00Z' },
+        ...(typeof value === 'string' &&
+          /^\d{12,14}$/.test(value) && { fix: { set: { [`time_range.${name}`]: Number(value) } } }),
+      },
     );
   const isLocal = typeof value === 'string' && !/[Zz]$|[+-]\d{2}:?\d{2}$/.test(value.slice(10));
   return isLocal ? zone.instantOf(time) : time;

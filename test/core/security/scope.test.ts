@@ -87,6 +87,7 @@ describe('reading a scope', () => {
       details: {
         field: 'scope.label',
         nearest: 'labels',
+        fix: { rename: { 'scope.label': 'scope.labels' } },
         allowed: Object.keys(whole),
       },
     });
