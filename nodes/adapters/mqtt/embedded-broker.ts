@@ -29,6 +29,7 @@ import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
 import { createLinkEvents } from './link-events.ts';
 import { openDoor, openSecureDoor, type Door, type SecureDoor } from './doors.ts';
 import { createPaces } from './pace.ts';
+import { propertiesOf } from './properties.ts';
 import type { LeftWill } from './sessions/left-wills.ts';
 import { sessionMarker } from './sessions/persistence.ts';
 import { sessionSweepMs } from './sessions/restore-sessions.ts';
@@ -386,11 +387,9 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     urls,
     onMessage: events.onMessage,
     onState: events.onState,
-    publish(topic, payload, { qos = 0, retain = false, correlationData, messageExpiry } = {}) {
-      const properties = {
-        ...(correlationData !== undefined && { correlationData: Buffer.from(correlationData) }),
-        ...(messageExpiry !== undefined && { messageExpiryInterval: messageExpiry }),
-      };
+    publish(topic, payload, options = {}) {
+      const { qos = 0, retain = false } = options;
+      const properties = propertiesOf(options);
       return new Promise((resolve, reject) => {
         broker.publish(
           {
