@@ -24,6 +24,8 @@ interface HubDef extends NodeDef, OAuthFields, LimitFields, AuditFields {
   wsPath: string;
   /** Flows from before there were metrics have none. */
   metricsPath?: string;
+  /** Those from before there was MCP have none; a dash is for off. */
+  mcpPath?: string;
   heartbeatInterval: string | number;
   telemetryInterval: string | number;
   commandTimeout: string | number;
@@ -146,6 +148,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     rpcPath: root + (def.rpcPath || '/rpc'),
     wsPath: root + (def.wsPath || '/ws'),
     metricsPath: root + (def.metricsPath || '/metrics'),
+    mcpPath: mcpPathOf(def.mcpPath, process.env['LLM_IOT_MCP_PATH'], root),
   };
   const folder = isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir);
   return {
@@ -169,6 +172,12 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     broker,
     store,
   };
+}
+
+/** The form comes first; a variable that is set and empty, or a dash in the form, switches MCP off. */
+function mcpPathOf(field: string | undefined, variable: string | undefined, root: string): string {
+  const path = field?.trim() || (variable ?? '/mcp').trim();
+  return path === '' || path === '-' ? '' : root + path;
 }
 
 /** TLS is a matter of the embedded broker's form; with an external one, of the environment. */

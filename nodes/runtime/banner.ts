@@ -21,6 +21,7 @@ export function announceHub(RED: NodeAPI, hub: Hub, settings: HubSettings): void
     `  Editor     ${base}${admin.replace(/\/$/, '')}/`,
     `  JSON-RPC   ${base}${settings.rpcPath}`,
     `  WebSocket  ${base.replace(/^http/, 'ws')}${settings.wsPath}`,
+    ...(!settings.mcpPath ? [] : [`  MCP        ${base}${settings.mcpPath}`]),
     `  Metrics    ${base}${settings.metricsPath}`,
     ...(hub.mqtt.urls ?? [hub.mqtt.url]).map((url) => `  MQTT       ${url}`),
     `  Data       ${settings.dataDir}`,

@@ -5,6 +5,8 @@ import type { Dispatcher } from '../core/rpc/types.ts';
 export interface Gate {
   shut(): void;
   open(): void;
+  /** Resolves at once, or when the nodes are there again. */
+  whenOpen(): Promise<void>;
 }
 
 /**
@@ -16,22 +18,23 @@ export function createGate(
   clock: Clock,
   patienceMs: number,
 ): { gate: Gate; dispatcher: Dispatcher } {
-  let waiting: PromiseWithResolvers<undefined> | undefined;
+  let waiting: PromiseWithResolvers<void> | undefined;
   let cancelPatience: (() => void) | undefined;
 
   const open = (): void => {
     cancelPatience?.();
     cancelPatience = undefined;
-    waiting?.resolve(undefined);
+    waiting?.resolve();
     waiting = undefined;
   };
   return {
     gate: {
       shut() {
-        waiting ??= Promise.withResolvers<undefined>();
+        waiting ??= Promise.withResolvers<void>();
         cancelPatience ??= clock.after(patienceMs, open);
       },
       open,
+      whenOpen: () => waiting?.promise ?? Promise.resolve(),
     },
     dispatcher: {
       ...dispatcher,

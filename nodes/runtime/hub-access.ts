@@ -38,11 +38,11 @@ export function createHubAccess(deps: {
   lockdown: Lockdown;
   devices: DeviceRegistry;
   mqtt: MqttLink;
-  rpcSocket: Pick<RpcSocket, 'disconnect'>;
+  liveClients: Pick<RpcSocket, 'disconnect'>;
   audit: AuditTrail;
   clock: Clock;
 }): HubAccess {
-  const { keys, lockdown, devices, mqtt, rpcSocket, audit, clock } = deps;
+  const { keys, lockdown, devices, mqtt, liveClients, audit, clock } = deps;
 
   const viewOf = ({ id, ...info }: KeyInfo): KeyView => ({ key_id: id, ...info });
   const told = (subject: string, by: Principal, details: Record<string, unknown>): void =>
@@ -50,7 +50,7 @@ export function createHubAccess(deps: {
 
   keys.onEnd((id, why) => {
     const is = (principal: Principal): boolean => principal.id === id;
-    rpcSocket.disconnect(is);
+    liveClients.disconnect(is);
     if (why === 'revoked') mqtt.disconnect(id);
     else mqtt.disconnect(is);
     if (why === 'expired')
@@ -126,7 +126,7 @@ export function createHubAccess(deps: {
       const state = lockdown.set(active, by.id, reason);
       if (active) {
         const isOut = (principal: Principal): boolean => lockdown.shutsOut(principal);
-        rpcSocket.disconnect(isOut);
+        liveClients.disconnect(isOut);
         mqtt.disconnect(isOut);
       }
       told('key.lockdown', by, { active, ...(reason !== undefined && { reason }) });

@@ -40,11 +40,14 @@ export function createHubAlerts(deps: {
   streams: Streams;
   clock: Clock;
   canSee: CanSee;
+  /** Told of each change, with the device if it is about one. */
+  onChange?: (deviceId: string | undefined) => void;
 }): HubAlerts {
   const { alerts, mqtt, streams, clock, canSee } = deps;
 
   const publish = async (alert: AlertRecord): Promise<void> => {
     if (alert.device_id) streams.publish(alert.device_id, 'alerts', alert, clock.now());
+    deps.onChange?.(alert.device_id);
     const branch = alert.severity === 'error' ? 'alert-error' : 'alert-warning';
     await mqtt.publish(formatTopic({ branch }), JSON.stringify(labelled(alert)), { qos: 1 });
   };

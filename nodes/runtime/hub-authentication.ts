@@ -20,6 +20,8 @@ export const createStands =
   (keys: KeyRing, lockdown: Lockdown): Stands =>
   (principal) =>
     (principal.means !== 'key' || keys.isUsable(principal.id)) && !lockdown.shutsOut(principal);
+/** By these ways every call shows a key, and some show nothing to learn what is needed. */
+const perCall: ReadonlySet<Caller['transport']> = new Set(['http', 'mcp']);
 /** Over HTTP every call shows a key: so often one principal from one address is on record as having come in. */
 const httpAgainMs = 15 * 60_000;
 const mostRemembered = 10_000;
@@ -57,7 +59,7 @@ export function createHubAuthentication(deps: {
     ),
   );
   const isNew = ({ id, role }: Principal, { transport, address }: Caller): boolean => {
-    if (transport !== 'http') return true;
+    if (!perCall.has(transport)) return true;
     const key = `${id} ${role} ${address}`;
     const now = clock.elapsed();
     const since = lately.get(key);
@@ -79,7 +81,7 @@ export function createHubAuthentication(deps: {
     const principal = await authenticate(credentials, caller);
     if (!principal) {
       // What was shown and is wrong has been told; over HTTP there are methods that need nothing.
-      if (secret === undefined && certificate === undefined && caller.transport !== 'http')
+      if (secret === undefined && certificate === undefined && !perCall.has(caller.transport))
         tell(caller, { outcome: 'failed', reason: 'nothing was shown' });
       return undefined;
     }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Alerts } from '../core/alert/ports.ts';
 import type { Clock } from '../core/clock.ts';
 import type { CommandExecutor } from '../core/command/ports.ts';
@@ -14,7 +13,9 @@ import type { MqttLink } from '../core/topic/ports.ts';
 import { alertsSeenBy } from './hub-alerts.ts';
 import type { HubLimits } from './hub-limits.ts';
 import { markUntrusted } from '../core/untrusted.ts';
+import type { HubMcp } from './hub-mcp.ts';
 import type { HubTls } from './hub-tls.ts';
+import { hubVersion } from './hub-version.ts';
 import type { Inbound } from './inbound.ts';
 
 /** What the hub tells of itself. */
@@ -26,10 +27,6 @@ export interface HubInfo {
   /** `rpc.methods`: what this principal may call. */
   describeMethods(principal: Principal | undefined): object;
 }
-
-const { version } = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as { version: string };
 
 export function createHubInfo(deps: {
   clock: Clock;
@@ -46,6 +43,7 @@ export function createHubInfo(deps: {
   deliveries: Deliveries;
   limits: Pick<HubLimits, 'stats'>;
   tls: Pick<HubTls, 'stats' | 'problems'>;
+  mcp: Pick<HubMcp, 'stats' | 'problems'>;
 }): HubInfo {
   const { clock, devices, store, mqtt, inbound, deliveries } = deps;
   const startedAt = clock.now();
@@ -71,6 +69,7 @@ export function createHubInfo(deps: {
       : []),
     ...(broker.connected ? [] : [{ problem: 'broker', reason: broker.detail }]),
     ...deps.tls.problems().map((reason) => ({ problem: 'certificate', reason })),
+    ...deps.mcp.problems().map((reason) => ({ problem: 'tools', reason })),
     ...(storeProblem === undefined ? [] : [{ problem: 'store', reason: storeProblem }]),
   ];
 
@@ -79,7 +78,7 @@ export function createHubInfo(deps: {
       const health = await store.health();
       const hub = {
         name: 'LLM-IoT hub',
-        version,
+        version: hubVersion,
         started_at: new Date(startedAt).toISOString(),
         uptime_seconds: Math.floor((clock.now() - startedAt) / 1000),
         devices: devices.seenBy(principal).counts(),
@@ -97,6 +96,7 @@ export function createHubInfo(deps: {
         mqtt: { url: mqtt.url, ...broker, ...mqtt.stats() },
         ...(deps.tls.stats() && { tls: deps.tls.stats() }),
         rpc: { methods: deps.methods.names().length, ...deps.dispatcher.stats() },
+        mcp: deps.mcp.stats(),
         streams: deps.streams.stats(),
         limits: deps.limits.stats(),
         problems: problems(health.ok ? undefined : health.detail),

@@ -29,7 +29,7 @@ export interface HubOAuth {
 }
 
 export function createHubOAuth(deps: {
-  settings: Pick<HubSettings, 'oauth' | 'rpcPath' | 'wsPath' | 'metricsPath'>;
+  settings: Pick<HubSettings, 'oauth' | 'rpcPath' | 'wsPath' | 'metricsPath' | 'mcpPath'>;
   hasDevice: (id: string) => boolean;
   audit: AuditTrail;
   ids: Ids;
@@ -58,7 +58,8 @@ export function createHubOAuth(deps: {
     hasDevice,
     readScope: (value) => readScope(value, oauth.scopeClaim),
   });
-  const paths = ['', settings.rpcPath, settings.wsPath, settings.metricsPath];
+  const { rpcPath, wsPath, metricsPath, mcpPath = '' } = settings;
+  const paths = ['', rpcPath, wsPath, metricsPath, ...(mcpPath === '' ? [] : [mcpPath])];
 
   return {
     async way({ secret }, { transport, address }) {

@@ -49,6 +49,7 @@ import { createHubAuthentication, createStands } from './hub-authentication.ts';
 import { createHubAuthorization } from './hub-authorization.ts';
 import { createHubCalls } from './hub-calls.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
+import { createHubMcp, type HubMcp } from './hub-mcp.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubBehaviour } from './hub-behaviour.ts';
 import { createHubOAuth, type HubOAuth } from './hub-oauth.ts';
@@ -107,6 +108,7 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   storeHealth(): Promise<StoreHealth>;
   metricsEndpoint(req: IncomingMessage, res: ServerResponse): void;
   rpcSocket: RpcSocket;
+  mcp: HubMcp;
   /** Takes nothing more in, and resolves when all that came in is settled and answered. */
   drain(): Promise<void>;
   newKeys: NewHubKeys;
@@ -298,6 +300,20 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ...limits.sockets,
     });
 
+    const mcp = createHubMcp({
+      ...{ methods, dispatcher, devices, streams, events, authenticate, stands, gate },
+      ...{ addressOf, certificateOf, clock, ids, log },
+      mayTake: limits.mayTake,
+      oauth: settings.oauth,
+      metadataUrl: oauth.metadataUrl(settings.mcpPath ?? ''),
+    });
+    const liveClients: Pick<RpcSocket, 'disconnect'> = {
+      disconnect(who) {
+        rpcSocket.disconnect(who);
+        mcp.disconnect(who);
+      },
+    };
+
     const hubMetrics = createHubMetrics({
       ledger,
       devices,
@@ -338,8 +354,11 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ledger,
       checkReadings: createReadingCheck({ registry: devices, clock, settings }),
       ...createHubBackup({ records, store, auditLog, clock, dataDir: settings.dataDir }),
-      ...createHubAlerts({ alerts, mqtt, streams, clock, canSee: devices.canSee }),
-      ...createHubAccess({ keys, lockdown, devices, mqtt, rpcSocket, audit, clock }),
+      ...createHubAlerts({
+        ...{ alerts, mqtt, streams, clock, canSee: devices.canSee },
+        onChange: (deviceId) => mcp.alertChanged(deviceId),
+      }),
+      ...createHubAccess({ keys, lockdown, devices, mqtt, liveClients, audit, clock }),
       ...createHubStreams({ streams, clock, devices }),
       ...createHubTelemetry({ store, devices, deliveries, clock }),
       ...createHubInfo({
@@ -357,10 +376,11 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         deliveries,
         limits,
         tls,
+        mcp,
       }),
       serveDeviceMethods: (like, handler) =>
         serveDeviceMethods({ methods, devices, events, log }, like, handler),
-      removeDevice: (id) => removeDevice({ devices, store, mqtt, rpcSocket, keys }, id),
+      removeDevice: (id) => removeDevice({ devices, store, mqtt, liveClients, keys }, id),
       noteOperationalStatus(id, status) {
         const deviceId = typeof id === 'string' ? devices.ownerOf(id) : undefined;
         if (!status || deviceId === undefined) return;
@@ -395,6 +415,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         certificateOf,
       }),
       rpcSocket,
+      mcp,
       async drain() {
         gate.shut();
         mqtt.pause();
@@ -411,6 +432,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         commands.close();
         dispatcher.close();
         await rpcSocket.close();
+        await mcp.close();
         await closeAll();
       },
     };

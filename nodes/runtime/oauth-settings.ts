@@ -34,6 +34,15 @@ export interface OAuthFields {
   oauthDeviceClaim?: string;
 }
 
+/** Where the hub is, as far as it knows itself. */
+export interface OAuthPlace {
+  baseUrl: string;
+  rpcPath: string;
+  wsPath: string;
+  /** Empty without MCP. */
+  mcpPath?: string;
+}
+
 const variables: Record<keyof OAuthFields, string> = {
   oauthIssuers: 'LLM_IOT_OAUTH_ISSUERS',
   oauthAudience: 'LLM_IOT_OAUTH_AUDIENCE',
@@ -64,7 +73,7 @@ const maxTolerance = 120;
 export function oauthSettingsFrom(
   fields: OAuthFields,
   env: Record<string, string | undefined>,
-  place: { baseUrl: string; rpcPath: string; wsPath: string },
+  place: OAuthPlace,
 ): OAuthSettings | undefined {
   const text = (name: keyof OAuthFields): string =>
     (String(fields[name] ?? '') || env[variables[name]] || '').trim();
@@ -95,8 +104,9 @@ export function oauthSettingsFrom(
 }
 
 /** What this hub is called by clients that name it by where it is. */
-function resourcesOf(publicUrl: string, place: { rpcPath: string; wsPath: string }): string[] {
-  return [publicUrl, `${publicUrl}/`, publicUrl + place.rpcPath, publicUrl + place.wsPath];
+function resourcesOf(publicUrl: string, { rpcPath, wsPath, mcpPath }: OAuthPlace): string[] {
+  const paths = [rpcPath, wsPath, ...(mcpPath ? [mcpPath] : [])];
+  return [publicUrl, `${publicUrl}/`, ...paths.map((path) => publicUrl + path)];
 }
 
 const wrong = (reason: string): Error => new Error(`OAuth: ${reason}`);

@@ -14,19 +14,19 @@ export async function removeDevice(
     devices: DeviceRegistry;
     store: TelemetryStore;
     mqtt: MqttLink;
-    rpcSocket: Pick<RpcSocket, 'disconnect'>;
+    liveClients: Pick<RpcSocket, 'disconnect'>;
     keys: KeyRing;
   },
   id: unknown,
 ): Promise<{ device_id: string; removed: true; sensors: string[] }> {
-  const { devices, store, mqtt, rpcSocket, keys } = deps;
+  const { devices, store, mqtt, liveClients, keys } = deps;
   const deviceId = devices.get(id).device_id;
   const keyIds = keys.idsOf(deviceId);
   const { sensors } = await devices.remove(deviceId);
   // Who came with a token is known by the device.
   for (const holder of [...keyIds, deviceId]) {
     mqtt.disconnect(holder);
-    rpcSocket.disconnect(holder);
+    liveClients.disconnect(holder);
   }
   await store.removeDevice(deviceId);
   await mqtt.publish(formatTopic({ branch: 'status', deviceId }), '', { retain: true });

@@ -54,6 +54,8 @@ export interface HubSettings {
   rpcPath: string;
   wsPath: string;
   metricsPath: string;
+  /** Of MCP; none without it. */
+  mcpPath?: string;
   /** Seconds; what devices are told to keep to. */
   heartbeatInterval: number;
   telemetryInterval: number;

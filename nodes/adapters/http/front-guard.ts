@@ -54,6 +54,11 @@ export const protectiveHeaders: Readonly<Record<string, string>> = {
 };
 const yearSeconds = 31_536_000;
 const preflightSeconds = 600;
+/** Of calls, and of MCP. */
+const allowedHeaders = [
+  ...['authorization', 'content-type', 'last-event-id'],
+  ...['mcp-method', 'mcp-name', 'mcp-protocol-version', 'mcp-session-id'],
+].join(', ');
 
 /** Puts the protective headers on all a handler answers; over TLS it also says that nothing else is to be used. */
 export function withHeaders(handler: RequestHandler): RequestHandler {
@@ -102,11 +107,11 @@ export function guardOrigin(
     if (origin !== undefined) {
       res.setHeader('Vary', 'Origin');
       res.setHeader('Access-Control-Allow-Origin', origin);
-      res.setHeader('Access-Control-Expose-Headers', 'Retry-After, WWW-Authenticate');
+      res.setHeader('Access-Control-Expose-Headers', 'Mcp-Session-Id, Retry-After, WWW-Authenticate');
       if (req.method === 'OPTIONS') {
         res.statusCode = 204;
-        res.setHeader('Access-Control-Allow-Methods', 'POST, GET');
-        res.setHeader('Access-Control-Allow-Headers', 'authorization, content-type');
+        res.setHeader('Access-Control-Allow-Methods', 'POST, GET, DELETE');
+        res.setHeader('Access-Control-Allow-Headers', allowedHeaders);
         res.setHeader('Access-Control-Max-Age', preflightSeconds);
         res.end();
         return;

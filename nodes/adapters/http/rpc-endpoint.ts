@@ -153,7 +153,7 @@ export function createRpcEndpoint(deps: {
 }
 
 /** Does something with a body as soon as there is room for it. */
-async function inRoom<T>(
+export async function inRoom<T>(
   room: Room,
   bytes: number,
   isFlood: boolean,
@@ -177,7 +177,7 @@ function waitIn(text: string): number | undefined {
 }
 
 /** Why the body cannot be read, judged by its headers. */
-function unsupportedMedia(req: IncomingMessage): string | undefined {
+export function unsupportedMedia(req: IncomingMessage): string | undefined {
   const [type = ''] = (req.headers['content-type'] ?? '').split(';');
   if (type.trim().toLowerCase() !== 'application/json')
     return 'send Content-Type: application/json';
@@ -215,7 +215,7 @@ function send(res: ServerResponse, status: number, text: string | undefined): vo
  * Answers before the body was read, then closes the connection. What still comes in is thrown away for a
  * moment first: closing at once would reset the connection and take the answer with it.
  */
-function sendAndClose(
+export function sendAndClose(
   req: IncomingMessage,
   res: ServerResponse,
   status: number,

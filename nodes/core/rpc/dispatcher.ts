@@ -130,7 +130,10 @@ export function createDispatcher(deps: {
       ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
       ...(context.session ? { session: context.session } : {}),
     };
-    const ended = pending.open(call, declaration.timeoutMs);
+    if (context.signal?.aborted) throw takenBack();
+    const ended = endedBy(context.signal, pending.open(call, declaration.timeoutMs), () =>
+      pending.settle(call.id, { error: takenBack() }),
+    );
     try {
       (via ?? handler)(call);
     } catch (error) {
@@ -284,6 +287,22 @@ function checkParams({ check }: MethodEntry, params: Record<string, unknown>): v
   if (!first) return;
   const why = describeProblem(first, 'params');
   throw new RpcError(ErrorCode.InvalidParams, why, problemDetails(problems));
+}
+
+const takenBack = (): RpcError =>
+  new RpcError(ErrorCode.CommunicationTimeout, 'the caller took the call back', {
+    cancelled: true,
+  });
+
+/** Calls `take` when the signal is aborted before the call has ended. */
+function endedBy(
+  signal: AbortSignal | undefined,
+  ended: Promise<Outcome>,
+  take: () => void,
+): Promise<Outcome> {
+  if (!signal) return ended;
+  signal.addEventListener('abort', take, { once: true });
+  return ended.finally(() => signal.removeEventListener('abort', take));
 }
 
 function asRpcError(error: unknown): RpcError {

@@ -74,6 +74,8 @@ export interface RpcContext {
   /** The peer's place in a trace (W3C Trace Context). */
   traceparent?: string;
   session?: StreamSession;
+  /** Aborted when the peer waits for the answer no more; the call ends then, and what comes of it counts as late. */
+  signal?: AbortSignal;
 }
 
 /** How a call ended. */
