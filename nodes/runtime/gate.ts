@@ -18,23 +18,25 @@ export function createGate(
   clock: Clock,
   patienceMs: number,
 ): { gate: Gate; dispatcher: Dispatcher } {
-  let waiting: PromiseWithResolvers<void> | undefined;
+  let waiting: PromiseWithResolvers<undefined> | undefined;
   let cancelPatience: (() => void) | undefined;
 
   const open = (): void => {
     cancelPatience?.();
     cancelPatience = undefined;
-    waiting?.resolve();
+    waiting?.resolve(undefined);
     waiting = undefined;
   };
   return {
     gate: {
       shut() {
-        waiting ??= Promise.withResolvers<void>();
+        waiting ??= Promise.withResolvers<undefined>();
         cancelPatience ??= clock.after(patienceMs, open);
       },
       open,
-      whenOpen: () => waiting?.promise ?? Promise.resolve(),
+      whenOpen: async () => {
+        await waiting?.promise;
+      },
     },
     dispatcher: {
       ...dispatcher,

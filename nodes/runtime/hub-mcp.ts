@@ -63,7 +63,7 @@ export function createHubMcp(deps: {
   limits?: Partial<McpLimits>;
   extend?: (surface: McpSurface) => McpSurface;
 }): HubMcp {
-  const { methods, devices, clock, ids, log, gate, oauth, extend = (surface) => surface } = deps;
+  const { methods, devices, clock, ids, log, gate, oauth, extend } = deps;
   const access = createResourceAccess({ methods, devices });
   const watchers = createWatchers({ ...deps, access });
   const surface = createSurface({
@@ -74,7 +74,7 @@ export function createHubMcp(deps: {
   });
   const endpoint = createMcpEndpoint({
     ...deps,
-    surface: extend(surface),
+    surface: extend ? extend(surface) : surface,
     watchers,
     whenOpen: () => gate.whenOpen(),
     scopeFor: (declaration) => scopeFor(declaration, oauth),

@@ -54,7 +54,11 @@ export function mountHub(
     [rpcPath, guardRoute((req, res) => hub.rpcEndpoint(req, res))],
     [metricsPath, guardRoute((req, res) => hub.metricsEndpoint(req, res))],
   ]);
-  if (mcpPath !== '') own.set(mcpPath, guardRoute((req, res) => hub.mcp.endpoint(req, res)));
+  if (mcpPath !== '')
+    own.set(
+      mcpPath,
+      guardRoute((req, res) => hub.mcp.endpoint(req, res)),
+    );
   for (const path of own.keys())
     if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
   // What names the hub as a whole is told by the first of several.

@@ -107,7 +107,10 @@ export function guardOrigin(
     if (origin !== undefined) {
       res.setHeader('Vary', 'Origin');
       res.setHeader('Access-Control-Allow-Origin', origin);
-      res.setHeader('Access-Control-Expose-Headers', 'Mcp-Session-Id, Retry-After, WWW-Authenticate');
+      res.setHeader(
+        'Access-Control-Expose-Headers',
+        'Mcp-Session-Id, Retry-After, WWW-Authenticate',
+      );
       if (req.method === 'OPTIONS') {
         res.statusCode = 204;
         res.setHeader('Access-Control-Allow-Methods', 'POST, GET, DELETE');

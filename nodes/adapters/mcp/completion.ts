@@ -17,7 +17,7 @@ const periods = ['last 24h', 'last 7 days', 'last 30 days', 'this week', 'this m
 export function createCompletion(deps: {
   devices: DeviceRegistry;
   access: Pick<ReturnType<typeof createResourceAccess>, 'may'>;
-  argumentsOf(prompt: unknown): readonly string[];
+  argumentsOf: (prompt: unknown) => readonly string[];
 }): Record<'completion/complete', McpHandler> {
   const seen = (principal: Principal, search: string): DeviceSummary[] =>
     // A device completes nothing: it knows its own id.

@@ -267,7 +267,8 @@ export function createMcpEndpoint(deps: {
       const streams = [...open].filter((one) => one.isStream);
       const own = streams.filter((one) => one.principal.id === principal.id).length;
       if (streams.length >= limits.streams || own >= limits.streamsPerPrincipal) {
-        const most = own >= limits.streamsPerPrincipal ? limits.streamsPerPrincipal : limits.streams;
+        const most =
+          own >= limits.streamsPerPrincipal ? limits.streamsPerPrincipal : limits.streams;
         const reason = `${most} streams are open already`;
         refuse(req, res, 429, new RpcError(ErrorCode.ResourceExhausted, reason));
         return false;
@@ -307,7 +308,9 @@ export function createMcpEndpoint(deps: {
         const watcher = sessions.listens(id, principal, isWritable);
         res.on('drain', () => watcher?.flush());
       }
-      await serve(req, res, caller, undefined, sessions.fetch);
+      await serve(req, res, caller, undefined, (request, options) =>
+        sessions.fetch(request, options),
+      );
       return;
     }
 

@@ -83,7 +83,7 @@ type PromptMethod = 'prompts/list' | 'prompts/get';
 /** The prompts that make sense with the tools somebody may use. */
 export function createPrompts(deps: {
   methods: MethodTable;
-}): Record<PromptMethod, McpHandler> & { argumentsOf(name: unknown): readonly string[] } {
+}): Record<PromptMethod, McpHandler> & { argumentsOf: (name: unknown) => readonly string[] } {
   const offered = (principal: Principal): readonly HubPrompt[] => {
     const tools = new Set(toolsFor(deps.methods, principal).map(({ name }) => name));
     return prompts.filter(({ needs }) => needs.every((name) => tools.has(name)));

@@ -59,6 +59,7 @@ export function createServer(deps: {
   return product;
 }
 
+/* eslint-disable @typescript-eslint/no-deprecated -- they tell both revisions alike, which the envelope does not */
 function callOf({ server }: McpServer, ctx: ServerContext): McpCall {
   const caller = callerOfAuth(ctx.http?.authInfo);
   const client = server.getClientVersion();
@@ -74,6 +75,7 @@ function callOf({ server }: McpServer, ctx: ServerContext): McpCall {
     canElicit: elicitation !== undefined && (elicitation.form !== undefined || !elicitation.url),
   };
 }
+/* eslint-enable @typescript-eslint/no-deprecated */
 
 function asProtocolError(
   method: string,

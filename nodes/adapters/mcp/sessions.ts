@@ -148,9 +148,15 @@ export function createSessions(deps: {
           : errorResponse(404, -32001, 'there is no such session: initialize again');
       }
       if (request.method !== 'POST')
-        return errorResponse(405, -32000, 'without a session there is only POST', { Allow: 'POST' });
+        return errorResponse(405, -32000, 'without a session there is only POST', {
+          Allow: 'POST',
+        });
       if (!isInitializeRequest(options.parsedBody))
-        return errorResponse(400, -32000, 'initialize first, then name the session: Mcp-Session-Id');
+        return errorResponse(
+          400,
+          -32000,
+          'initialize first, then name the session: Mcp-Session-Id',
+        );
       const session = await open(caller);
       const response = await use(session, request, options);
       if (!sessions.has(session.id)) {
@@ -193,8 +199,5 @@ function errorResponse(
   message: string,
   headers: Record<string, string> = {},
 ): Response {
-  return Response.json(
-    { jsonrpc: '2.0', error: { code, message }, id: null },
-    { status, headers },
-  );
+  return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
 }

@@ -52,10 +52,13 @@ export function createTools(deps: {
       const invoke = (): Promise<unknown> =>
         dispatcher.invoke(declaration.name, args, contextOf(call));
       try {
-        return await confirmation.confirmed({ method: declaration.name, args, call, invoke }, {
-          done: resultOf,
-          failed: errorOf,
-        });
+        return await confirmation.confirmed(
+          { method: declaration.name, args, call, invoke },
+          {
+            done: resultOf,
+            failed: errorOf,
+          },
+        );
       } finally {
         stopTelling();
       }
@@ -64,7 +67,13 @@ export function createTools(deps: {
 }
 
 /** As the dispatcher takes a call. */
-export const contextOf = ({ principal, address, agent, traceparent, ctx }: McpCall): RpcContext => ({
+export const contextOf = ({
+  principal,
+  address,
+  agent,
+  traceparent,
+  ctx,
+}: McpCall): RpcContext => ({
   principal,
   transport: 'mcp',
   address,

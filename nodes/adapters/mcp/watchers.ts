@@ -17,7 +17,7 @@ export interface Watcher {
   add(uri: string): boolean;
   remove(uri: string): void;
   /** What waited because the client could not be told can be told now. */
-  flush(): void;
+  flush: () => void;
   end(): void;
 }
 
@@ -25,8 +25,8 @@ export interface Watchers {
   watch(client: {
     principal: Principal;
     /** Whether it can be told something now without piling up. */
-    writable(): boolean;
-    tell(change: McpChange): void;
+    writable: () => boolean;
+    tell: (change: McpChange) => void;
   }): Watcher;
   size(): number;
   close(): void;
@@ -108,8 +108,7 @@ export function createWatchers(deps: {
 
   const leave = (entry: Entry, session: StreamSession, uri: string): void => {
     const subscription = entry.uris.get(uri);
-    if (subscription !== undefined)
-      streams.unsubscribe(session, { subscription_id: subscription });
+    if (subscription !== undefined) streams.unsubscribe(session, { subscription_id: subscription });
     entry.uris.delete(uri);
     const others = byUri.get(uri);
     others?.delete(entry);
@@ -205,4 +204,6 @@ const isList = (change: string): change is 'tools' | 'resources' | 'prompts' =>
 
 /** All that is told of tools, to see whether a deploy changed any. */
 const toolsText = (methods: MethodTable): string =>
-  JSON.stringify(methods.names().flatMap((name) => (methods.get(name)?.tool ? methods.get(name) : [])));
+  JSON.stringify(
+    methods.names().flatMap((name) => (methods.get(name)?.tool ? methods.get(name) : [])),
+  );
