@@ -114,10 +114,10 @@ describe('MCP', function () {
     const config = idOf(({ type }) => type === 'llm-iot-hub');
     const ticked = flow.map((node) =>
       node['method'] === 'comfort.assess' || node['method'] === 'telemetry.latest'
-        ? { ...node, tool: true, title: String(node['method']) }
+        ? { ...node, tool: true, title: node['method'] }
         : node,
     );
-    await deploy(hub, [...ticked, ...slowMethod(tab, config, 2_500)]);
+    await deploy(hub, [...ticked, ...slowMethod(tab, config, 1_300)]);
     await hubIsUp(hub);
     mine = await joinDevice(hub, { ...esp32('mine', declared), name: 'lamp in the hall' });
     other = await joinDevice(hub, { ...esp32('other', declared), name: 'boiler' });
@@ -159,8 +159,8 @@ describe('MCP', function () {
         assert.ok(names.includes('comfort_assess') && names.includes('device_execute'));
         assert.ok(!names.includes('device_remove'));
         const execute = tools.find(({ name }) => name === 'device_execute')!;
-        assert.equal(execute.annotations?.['readOnlyHint'], false);
-        assert.equal(execute.annotations?.['destructiveHint'], true);
+        assert.equal(execute.annotations!['readOnlyHint'], false);
+        assert.equal(execute.annotations!['destructiveHint'], true);
         const comfort = tools.find(({ name }) => name === 'comfort_assess')!;
         assert.equal(comfort.title, 'comfort.assess');
         assert.equal(comfort.annotations?.['readOnlyHint'], true);

@@ -91,7 +91,7 @@ async function connectOld({ url, key, answer }: Options): Promise<TestMcpClient>
   if (answer)
     client.setRequestHandler(ElicitRequestSchema, ({ params }) => answer(params.message) as any);
   const transport = new OldTransport(new URL(url), { requestInit: requestInit(key) });
-  await client.connect(transport as any);
+  await client.connect(transport);
   const common = commonOf(client);
   return {
     ...common,

@@ -98,7 +98,7 @@ describe('what stands before the endpoints', () => {
     const { status, headers } = await ask({ origin: 'https://app.example' }, 'OPTIONS');
     assert.equal(status, 204);
     assert.equal(headers['access-control-allow-origin'], 'https://app.example');
-    assert.equal(headers['access-control-allow-methods'], 'POST, GET');
+    assert.equal(headers['access-control-allow-methods'], 'POST, GET, DELETE');
     assert.equal(headers['access-control-allow-headers'], 'authorization, content-type');
     assert.equal(headers['access-control-allow-credentials'], undefined);
     assert.equal(handled, 0);
