@@ -99,7 +99,10 @@ describe('what stands before the endpoints', () => {
     assert.equal(status, 204);
     assert.equal(headers['access-control-allow-origin'], 'https://app.example');
     assert.equal(headers['access-control-allow-methods'], 'POST, GET, DELETE');
-    assert.equal(headers['access-control-allow-headers'], 'authorization, content-type');
+    assert.equal(
+      headers['access-control-allow-headers'],
+      'authorization, content-type, last-event-id, mcp-method, mcp-name, mcp-protocol-version, mcp-session-id',
+    );
     assert.equal(headers['access-control-allow-credentials'], undefined);
     assert.equal(handled, 0);
   });
