@@ -1,5 +1,5 @@
 import type { NodeAPI } from 'node-red';
-import { paramsOf } from './runtime/message.ts';
+import { originOf, paramsOf } from './runtime/message.ts';
 import { registerOperation, type HubNodeDef } from './runtime/node-kit.ts';
 
 interface ExecuteDef extends HubNodeDef {
@@ -18,7 +18,7 @@ export default function (RED: NodeAPI): void {
     async (hub, message, { mode, timeout, policy }) => {
       const limit = Number(timeout) > 0 ? { timeout_ms: Number(timeout) * 1000 } : {};
       const params = { ...limit, ...paramsOf(message) };
-      const by = [message.rpc?.principal, policy || undefined] as const;
+      const by = [message.rpc?.principal, policy || undefined, originOf(message)] as const;
       if (mode === 'batch') return { payload: await hub.commands.executeBatch(params, ...by) };
       if (mode === 'device') return { payload: await hub.commands.execute(params, ...by) };
       const method = message.rpc?.method ?? message.topic ?? '';

@@ -11,6 +11,7 @@ export const recordKinds = [
   'lockdown',
   'signing_secret',
   'signature_id',
+  'request_key',
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 

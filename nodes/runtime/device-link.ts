@@ -16,7 +16,7 @@ export function createMqttDeviceLink(
   }) => object | undefined,
 ): DeviceLink {
   return {
-    deliver: (targetId, { id, method, params, critical }, timeoutMs) =>
+    deliver: (targetId, { id, method, params, critical }, timeoutMs, onDelivered) =>
       mqtt.publish(
         formatTopic({ branch: 'command-request', deviceId: targetId }),
         JSON.stringify({
@@ -24,7 +24,12 @@ export function createMqttDeviceLink(
           ...(critical && sign({ targetId, id, method, params })),
         }),
         // A device that comes back later must not do what nobody waits for any more.
-        { qos: 1, messageExpiry: Math.ceil(timeoutMs / 1000) },
+        {
+          ...{ qos: 1, messageExpiry: Math.ceil(timeoutMs / 1000) },
+          ...(onDelivered && { onDelivered }),
+        },
       ),
+    listens: (targetId) =>
+      mqtt.isHeard?.(formatTopic({ branch: 'command-request', deviceId: targetId })),
   };
 }

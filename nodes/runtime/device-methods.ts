@@ -94,6 +94,12 @@ function describe(
           type: 'object',
           description: 'Needed for a critical command: { id, timestamp, signature }',
         },
+        request_key: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 128,
+          description: 'Repeated with the same arguments, it answers what the first call answered',
+        },
         ...properties,
       },
       required: several ? ['device_id', ...required] : required,

@@ -5,8 +5,9 @@ import type { JsonObject } from '../core/document.ts';
 import type { Log } from '../core/log.ts';
 import type { CommandRecorder } from '../core/command/on-record.ts';
 import type { OnRefused } from '../core/rpc/dispatcher.ts';
-import { createAuditTrail, type AuditTrail } from '../core/security/audit.ts';
+import { createAuditTrail, type AuditEntry, type AuditTrail } from '../core/security/audit.ts';
 import { createAuditLog, type AuditLog, type AuditPage } from '../core/security/audit-log.ts';
+import { createBoundedMap } from '../core/security/bounded-map.ts';
 import { defaultAuditSettings } from './audit-settings.ts';
 import type { AuditSettings } from './settings.ts';
 
@@ -22,6 +23,37 @@ export interface HubAudit {
   /** For the dispatcher: a call that was not allowed. */
   onRefused: OnRefused;
   close(): Promise<void>;
+}
+
+type Refusal = Pick<AuditEntry, 'code' | 'reason' | 'principal'>;
+
+/** A call is answered this soon after its command was refused. */
+const toldForMs = 10_000;
+const mostTold = 1_000;
+
+/** Refused commands of calls whose own refusal is still to come. */
+function createToldRefusals(clock: Clock): {
+  add(refusal: Refusal): void;
+  take(refusal: Refusal): boolean;
+} {
+  const told = createBoundedMap<string, number[]>(mostTold);
+  const keyOf = ({ code, reason, principal }: Refusal): string =>
+    JSON.stringify([principal?.id, code, reason]);
+  const fresh = (key: string): number[] =>
+    (told.get(key) ?? []).filter((at) => clock.elapsed() - at < toldForMs);
+  return {
+    add(refusal) {
+      const key = keyOf(refusal);
+      told.set(key, [...fresh(key), clock.elapsed()].slice(-mostTold));
+    },
+    take(refusal) {
+      const key = keyOf(refusal);
+      const [one, ...left] = fresh(key);
+      if (left.length > 0) told.set(key, left);
+      else told.delete(key);
+      return one !== undefined;
+    },
+  };
 }
 
 /** @throws Error that says what is wrong with the file */
@@ -48,6 +80,7 @@ export async function openHubAudit(deps: {
     failed(`audit.db: ${note}`);
   }
   audit.record({ action: 'system', outcome: 'ok', subject: 'hub.start' });
+  const told = createToldRefusals(clock);
 
   return {
     audit,
@@ -62,12 +95,15 @@ export async function openHubAudit(deps: {
     }),
     commandsOnRecord: {
       requireRoom: () => auditLog.requireRoom(),
-      record(entry) {
+      record(entry, isAnswer) {
         audit.record(entry);
+        if (isAnswer && entry.outcome === 'refused') told.add(entry);
         return auditLog.settled();
       },
     },
     onRefused({ code, reason }, method, params, { principal, transport, address }) {
+      // A command that was refused is on record as such.
+      if (told.take({ code, reason, ...(principal && { principal }) })) return;
       const deviceId = (params as { device_id?: unknown } | undefined)?.device_id;
       audit.record({
         ...{ action: 'refusal', outcome: 'refused', subject: method, transport, code, reason },

@@ -64,10 +64,12 @@ export async function createHubBehaviour(deps: {
       const id = principal?.device_id ?? (topicId && devices.ownerOf(topicId));
       if (id !== undefined) watch.message(id, payload.length);
     }),
-    audit.listen(({ action, outcome, principal, address, device_id, subject }) => {
+    audit.listen(({ action, outcome, principal, address, device_id, subject, details }) => {
       if (action === 'authentication' && outcome === 'ok' && principal?.device_id && address)
         watch.address(principal.device_id, address);
-      if (action === 'command' && outcome !== 'refused' && device_id !== undefined)
+      // What waits for the device, or never left, is told with its state.
+      const wasSent = action === 'command' && outcome !== 'refused' && !details?.['state'];
+      if (wasSent && device_id !== undefined)
         watch.command(device_id, subject, principal?.role ?? 'flow');
     }),
     events.on('removed', ({ device }) => {

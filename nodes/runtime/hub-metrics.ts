@@ -35,8 +35,6 @@ export function createHubMetrics(deps: {
   store: TelemetryStore;
   mqtt: MqttLink;
   limits: Pick<HubLimits, 'stats'>;
-  /** Of calls by method. */
-  calls: () => MetricFamily[];
 }): () => Promise<MetricFamily[]> {
   const { devices, commands, dispatcher, streams, store, mqtt } = deps;
 
@@ -85,7 +83,7 @@ export function createHubMetrics(deps: {
 
   return async () => {
     const { online, offline, sensors } = devices.counts();
-    const { pending, ...done } = commands.stats();
+    const { pending, waiting, ...done } = commands.stats();
     const { calls, errors, pending: pendingCalls } = dispatcher.stats();
     const { sessions, subscriptions, sent, dropped } = streams.stats();
     const broker = mqtt.stats();
@@ -97,9 +95,9 @@ export function createHubMetrics(deps: {
       gauge('sensors', 'Registered sensors', only(sensors)),
       counter('commands', 'Commands to devices, by what became of them', by('outcome', done)),
       gauge('commands_pending', 'Commands under way', only(pending)),
+      gauge('commands_waiting', 'Commands that wait for their device', only(waiting)),
       counter('rpc_calls', 'JSON-RPC calls', only(calls)),
       counter('rpc_errors', 'JSON-RPC errors', by('code', errors)),
-      ...deps.calls(),
       gauge('rpc_pending', 'JSON-RPC calls under way', only(pendingCalls)),
       gauge('stream_sessions', 'Connections with subscriptions', only(sessions)),
       gauge('stream_subscriptions', 'Subscriptions', only(subscriptions)),

@@ -39,9 +39,11 @@ export function createHubTelemetry(deps: {
   store: TelemetryStore;
   devices: DeviceRegistry;
   deliveries: Deliveries;
+  /** Told what was stored. */
+  onStored: (readings: readonly Reading[]) => void;
   clock: Clock;
 }): HubTelemetry {
-  const { store, devices, deliveries, clock } = deps;
+  const { store, devices, deliveries, onStored, clock } = deps;
 
   /** @throws RpcError -32000 that names the place in `device_ids`, or `device_id` */
   const mustExist = (
@@ -73,8 +75,10 @@ export function createHubTelemetry(deps: {
       }));
       if (delivery) deliveries.reject(delivery, rejected);
       const receipt = delivery ? deliveries.settle(delivery, result.stored) : undefined;
+      const stored = without(readings, rejected);
+      onStored(stored);
       return {
-        stored: without(readings, rejected),
+        stored,
         receipt: toReceipt(receipt, result.stored, rejected),
       };
     },

@@ -4,14 +4,11 @@ import { join } from 'node:path';
 import { createRpcEndpoint } from '../adapters/http/rpc-endpoint.ts';
 import { createMetricsEndpoint } from '../adapters/http/metrics-endpoint.ts';
 import { createProcessFigures } from '../adapters/metrics/process-figures.ts';
-import { startOpenTelemetrySpan } from '../adapters/tracing/open-telemetry.ts';
 import { createSqliteRecordStore } from '../adapters/storage/sqlite-record-store.ts';
 import { createRpcSocket, type RpcSocket } from '../adapters/websocket/rpc-socket.ts';
 import { createAlerts } from '../core/alert/alerts.ts';
 import type { Alerts } from '../core/alert/ports.ts';
 import type { Clock } from '../core/clock.ts';
-import { createCommandExecutor } from '../core/command/executor.ts';
-import { createCommandGuard } from '../core/command/guard.ts';
 import type { CommandExecutor } from '../core/command/ports.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import { createDeviceRegistry } from '../core/device/registry.ts';
@@ -39,7 +36,6 @@ import type { StoreHealth } from '../core/telemetry/ports.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { deviceIdOf } from '../core/topic/topics.ts';
 import { serveDeviceMethods } from './device-methods.ts';
-import { createMqttDeviceLink } from './device-link.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAccess, type HubAccess } from './hub-access.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
@@ -47,9 +43,9 @@ import { createHubAttestation } from './hub-attestation.ts';
 import { openHubAudit, type HubAudit } from './hub-audit.ts';
 import { createHubAuthentication, createStands } from './hub-authentication.ts';
 import { createHubAuthorization } from './hub-authorization.ts';
-import { createHubCalls } from './hub-calls.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMcp, type HubMcp } from './hub-mcp.ts';
+import { createHubCommands } from './hub-commands.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubBehaviour } from './hub-behaviour.ts';
 import { createHubOAuth, type HubOAuth } from './hub-oauth.ts';
@@ -220,21 +216,17 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       log: storeLog,
     });
     opened.push(() => mqtt.close());
-    const commands = createCommandExecutor({
-      registry: devices,
-      link: () => createMqttDeviceLink(mqtt, signing.signCommand),
-      guard: createCommandGuard({
-        ...{ registry: devices, store, audit, clock },
-        requireSignature: signing.requireSignature,
-      }),
-      records,
-      clock,
+    const streams = createStreams({
       ids,
-      log,
-      settings: { defaultTimeoutMs: settings.commandTimeoutMs, mayStart: limits.mayCommand },
-      recorder: onRecord.commandsOnRecord,
+      ownerOf: (id) => devices.ownerOf(id),
+      canSee: devices.canSee,
     });
-    await commands.load();
+    const commands = await createHubCommands({
+      ...{ devices, mqtt, store, signing, stands, records, audit, events, clock, ids, log },
+      streams,
+      recorder: onRecord.commandsOnRecord,
+      settings: { defaultTimeoutMs: settings.commandTimeoutMs, mayStart: limits.mayCommand },
+    });
     const alerts = createAlerts({ records, clock, ids });
     await alerts.load();
 
@@ -248,8 +240,6 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       onUnsettled: (source, unsettled) => unsettledListeners.get(source)?.(unsettled),
     });
     const methods = createMethodTable();
-    const calls = createHubCalls({ methods, clock, startSpan: startOpenTelemetrySpan });
-    const ownerOf = (id: string): string | undefined => devices.ownerOf(id);
     const behaviour = await createHubBehaviour({
       ...{ devices, mqtt, audit, records, events, clock, log },
     });
@@ -263,14 +253,12 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           authorize: createHubAuthorization({ devices, lockdown, stands, clock }),
           mayTake: limits.mayTake,
           onRefused: (...refused) => onRecord.onRefused(...refused),
-          watch: calls.watch,
           log,
         }),
       ),
       clock,
       gatePatienceMs,
     );
-    const streams = createStreams({ ids, ownerOf, canSee: devices.canSee });
     presence.start();
 
     // Whatever a device says, by whatever way, it is there; its status topic is read by the `heartbeat` node.
@@ -323,7 +311,6 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       store,
       mqtt,
       limits,
-      calls: calls.families,
     });
     const processFigures = createProcessFigures();
     opened.push(() => {
@@ -360,7 +347,13 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       }),
       ...createHubAccess({ keys, lockdown, devices, mqtt, liveClients, audit, clock }),
       ...createHubStreams({ streams, clock, devices }),
-      ...createHubTelemetry({ store, devices, deliveries, clock }),
+      ...createHubTelemetry({
+        store,
+        devices,
+        deliveries,
+        clock,
+        onStored: (readings) => commands.observe(readings),
+      }),
       ...createHubInfo({
         clock,
         devices,

@@ -1,4 +1,5 @@
 import type { NodeMessage } from 'node-red';
+import type { CommandOrigin } from '../core/command/types.ts';
 import type { ErrorObject } from '../core/rpc/errors.ts';
 import type { RpcCall, Transport } from '../core/rpc/types.ts';
 import type { Principal } from '../core/security/types.ts';
@@ -24,8 +25,6 @@ export interface HubMessage extends NodeMessage {
   topic?: string;
   device?: { device_id: string };
   rpc?: MessageRpc;
-  /** The place in a trace that came with a device's answer (W3C Trace Context). */
-  traceparent?: string;
   /** Opaque id of the telemetry delivery this message belongs to. */
   delivery?: string;
   /** Why it was refused; also what a Catch node sets (then without a numeric code). */
@@ -38,6 +37,17 @@ export function paramsOf(message: HubMessage): Record<string, unknown> {
   return payload !== null && typeof payload === 'object' && !Array.isArray(payload)
     ? (payload as Record<string, unknown>)
     : {};
+}
+
+/** By what way, from where and by what program the call of a message came; undefined for one of the flow itself. */
+export function originOf({ rpc }: HubMessage): CommandOrigin | undefined {
+  if (!rpc) return undefined;
+  const { transport, address, agent } = rpc;
+  return {
+    transport,
+    ...(address !== undefined && { address }),
+    ...(agent !== undefined && { agent }),
+  };
 }
 
 /** The message with which a call enters a flow, by `rpc-in` or as an announcement. */

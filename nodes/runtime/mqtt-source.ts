@@ -96,11 +96,7 @@ const takeAnnounce: Taker = (hub, { send, refuse }) => ({
     void hub.dispatcher
       .handle(
         message.payload,
-        {
-          principal: announcerOf(hub.devices, message),
-          transport: 'mqtt',
-          ...(message.traceparent !== undefined && { traceparent: message.traceparent }),
-        },
+        { principal: announcerOf(hub.devices, message), transport: 'mqtt' },
         (call) => send(messageOfCall(call)),
       )
       .then(async (answer) => {
@@ -147,7 +143,6 @@ const takeCommandResponse: Taker = (_hub, { send }) => ({
       payload: parseStrictJson(message.payload),
       device: { device_id: deviceId },
       topic: message.topic,
-      ...(message.traceparent !== undefined && { traceparent: message.traceparent }),
     });
     settled();
   },

@@ -353,6 +353,7 @@ describe('commands with the running hub', function () {
       assert.deepEqual(Object.keys(listed.params.properties), [
         'device_id',
         'signature',
+        'request_key',
         'zone',
         'duration_seconds',
       ]);

@@ -33,7 +33,10 @@ describe('each role with the running hub', function () {
 
   before(async () => {
     hub = await startHub();
-    device = await joinDevice(hub, esp32('roles', { commands: { read: {} } }));
+    device = await joinDevice(
+      hub,
+      esp32('roles', { commands: { read: { inverse: { command: 'read' } } } }),
+    );
     await device.onCommand(() => ({ result: {} }));
     await ask(hub, 'device.register_method', { device_id: device.id, method_name: 'test.own' });
     keys = {
@@ -52,6 +55,19 @@ describe('each role with the running hub', function () {
         ((await ask(hub, 'device.register', esp32())) as { device_id: string }).device_id,
       spareKey: async () =>
         (await ask(hub, 'key.create', { role: 'device', device_id: device.id })).key_id,
+      async waitingCommand() {
+        const { device_id: id, api_key: key } = await ask(
+          hub,
+          'device.register',
+          esp32(undefined, { commands: { read: {} } }),
+          hub.registrationKey,
+        );
+        await ask(hub, 'device.heartbeat', { device_id: id, status: 'offline' }, key);
+        const params = { device_id: id, command: 'read', wait: true };
+        return (await ask(hub, 'device.execute', params)).command_id;
+      },
+      doneCommand: async () =>
+        (await ask(hub, 'device.execute', { device_id: device.id, command: 'read' })).command_id,
       async freshAlert() {
         await call(hub, 'telemetry.update', {
           device_id: device.id,
@@ -86,6 +102,8 @@ describe('each role with the running hub', function () {
           spareDevice: () => Promise.resolve(device.id),
           freshAlert: () => Promise.resolve('none'),
           spareKey: () => Promise.resolve('none'),
+          waitingCommand: () => Promise.resolve('none'),
+          doneCommand: () => Promise.resolve('none'),
         });
   };
   const holds = (answer: RpcResponse, allowed: boolean, what: string): void => {

@@ -76,6 +76,8 @@ describe('scopes with the running hub', function () {
   this.timeout(60_000);
   let hub: RunningHub;
   const homes: Home[] = [];
+  /** A command of each device and sensor. */
+  const commandOf = new Map<string, string>();
   let devices: TestDevice[] = [];
   const random: { scope: Scope; key: string }[] = [];
   let keys: Record<
@@ -128,6 +130,12 @@ describe('scopes with the running hub', function () {
           ],
         },
       });
+      // Nobody takes them in, so they wait.
+      await ask(hub, 'device.heartbeat', { device_id: id, status: 'offline' });
+      for (const target of [id, sensorId]) {
+        const params = { device_id: target, command: 'read', wait: true, reason: `about ${id}` };
+        commandOf.set(target, (await ask(hub, 'device.execute', params)).command_id);
+      }
       // A text in a series of numbers is refused and raises an alarm.
       await call(hub, 'telemetry.update', {
         device_id: id,
@@ -171,6 +179,12 @@ describe('scopes with the running hub', function () {
     ['sensor.list', { limit: 1 }],
     ['alert.list', {}],
     ['alert.list', { limit: 1 }],
+    ['command.list', {}],
+    ['command.list', { limit: 1 }],
+    ...asked.map((id): [string, object] => [
+      'command.get',
+      { command_id: commandOf.get(id) ?? id },
+    ]),
     ['telemetry.latest', {}],
     ['telemetry.latest', { device_ids: asked }],
     ['data.query', { device_ids: asked, time_range: timeRange }],
@@ -182,6 +196,7 @@ describe('scopes with the running hub', function () {
       ['device.get', { device_id: id }],
       ['sensor.list', { mcu_id: id }],
       ['alert.list', { device_id: id }],
+      ['command.list', { device_id: id }],
       ['telemetry.latest', { device_id: id }],
     ]),
   ];

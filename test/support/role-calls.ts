@@ -7,6 +7,9 @@ export interface CallTargets {
   /** A device nobody needs any longer, and an alarm nobody has seen. */
   spareDevice: () => Promise<string>;
   freshAlert: () => Promise<string>;
+  /** A command that waits for its device, and one that was carried out and can be undone. */
+  waitingCommand: () => Promise<string>;
+  doneCommand: () => Promise<string>;
   /** A second key of that device. */
   spareKey: () => Promise<string>;
 }
@@ -19,6 +22,10 @@ interface RoleCall {
 
 const ofKey: RoleCall = { params: async ({ spareKey }) => ({ key_id: await spareKey() }) };
 
+const ofCommand = (which: 'waitingCommand' | 'doneCommand'): RoleCall => ({
+  params: async (targets) => ({ command_id: await targets[which]() }),
+});
+
 let made = 0;
 const none = { params: () => ({}) };
 const ofDevice = (more: object = {}): RoleCall => ({
@@ -30,6 +37,10 @@ export const roleCalls: Record<string, RoleCall> = {
   'alert.acknowledge': { params: async ({ freshAlert }) => ({ alert_id: await freshAlert() }) },
   'alert.list': none,
   'audit.query': none,
+  'command.cancel': ofCommand('waitingCommand'),
+  'command.get': ofCommand('doneCommand'),
+  'command.list': none,
+  'command.revert': ofCommand('doneCommand'),
   'comfort.assess': { params: () => ({ temperature: 21, humidity: 50 }) },
   'data.query': {
     params: ({ deviceId }) => ({

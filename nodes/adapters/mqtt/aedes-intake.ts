@@ -19,7 +19,6 @@ import type { Audience } from './audience.ts';
 import type { InFlight } from './in-flight.ts';
 import { settleOnce } from './link-events.ts';
 import type { Pace, Paces } from './pace.ts';
-import { readProperties } from './properties.ts';
 import type { PlainPublish } from './publish-lane.ts';
 
 /** A connection, or what stands for one that has ended. */
@@ -278,6 +277,7 @@ function toMessage(
   packet: PublishPacket,
   will: boolean,
 ): Omit<InboundMessage, 'settle'> {
+  const { responseTopic, correlationData } = packet.properties ?? {};
   return {
     topic: packet.topic,
     parsed: parseTopic(packet.topic),
@@ -287,6 +287,7 @@ function toMessage(
     will,
     clientId: client.id,
     principal,
-    ...readProperties(packet.properties),
+    ...(responseTopic !== undefined && { responseTopic }),
+    ...(correlationData !== undefined && { correlationData }),
   };
 }

@@ -5,6 +5,8 @@ export type ConnectOrPublish = { properties?: unknown };
 export type Packet = ConnectOrPublish & {
   cmd: string;
   topic?: string;
+  messageId?: number;
+  reasonCode?: number;
   subscriptions?: { topic: string; qos: number }[];
   will?: ConnectOrPublish;
 };

@@ -10,7 +10,9 @@ import type { CanSee } from '../../core/security/scope-rules.ts';
 import { mayPublish, maySubscribe, type OwnerOf } from '../../core/security/topic-acl.ts';
 import { atExpiry } from '../../core/security/expiry.ts';
 import type { Principal } from '../../core/security/types.ts';
+import { filterMatches } from '../../core/topic/filters.ts';
 import type { MqttLink } from '../../core/topic/ports.ts';
+import { deviceIdOf, parseTopic } from '../../core/topic/topics.ts';
 import { channelOf, isReady } from './aedes-delivery.ts';
 import {
   guardBroker,
@@ -20,16 +22,16 @@ import {
   refuseWithReason,
   subscriptionCount,
 } from './aedes-guard.ts';
-import { brokerInternals } from './aedes-internals.ts';
+import { brokerInternals, internals } from './aedes-internals.ts';
 import { createAudience } from './audience.ts';
 import { createInFlight } from './in-flight.ts';
 import { createIntake, type Identity, type Publisher } from './aedes-intake.ts';
+import { createDeliveryReceipts } from './delivery-receipts.ts';
 import { openSessions, type SessionsFile } from './aedes-sessions.ts';
 import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
 import { createLinkEvents } from './link-events.ts';
 import { openDoor, openSecureDoor, type Door, type SecureDoor } from './doors.ts';
 import { createPaces } from './pace.ts';
-import { propertiesOf } from './properties.ts';
 import type { LeftWill } from './sessions/left-wills.ts';
 import { sessionMarker } from './sessions/persistence.ts';
 import { sessionSweepMs } from './sessions/restore-sessions.ts';
@@ -114,6 +116,9 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     });
   };
 
+  const receipts = createDeliveryReceipts();
+  const isDevice = (client: Publisher): boolean =>
+    identities.get(client)?.principal.device_id !== undefined;
   const audience = createAudience();
   const sessions = await openSessions({
     file: options.sessions,
@@ -171,7 +176,8 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
         sessions.notForwarded(client, packet, 'not_authorized');
         return null;
       }
-      if (client.conn.writableLength <= limits.maxBufferedBytes) return packet;
+      if (client.conn.writableLength <= limits.maxBufferedBytes)
+        return isDevice(client) ? receipts.forwarded(client, packet) : packet;
       if (packet.qos > 0) client.conn.destroy(new Error('does not read what it subscribed to'));
       sessions.notForwarded(client, packet, 'slow_subscriber');
       return null;
@@ -348,6 +354,9 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     const prove = proving.get(peerOf(socket));
     if (prove) proved.set(client, prove);
     guardClient(client, limits, clientIntake);
+    internals(client)._parser.prependListener('packet', (packet) =>
+      receipts.received(client, packet),
+    );
   };
   const doors: Door[] = [];
   try {
@@ -387,15 +396,36 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
     urls,
     onMessage: events.onMessage,
     onState: events.onState,
-    publish(topic, payload, options = {}) {
-      const { qos = 0, retain = false } = options;
-      const properties = propertiesOf(options);
+    isHeard(topic) {
+      const id = deviceIdOf(parseTopic(topic));
+      const device = id !== undefined && (ownerOf(id) ?? id);
+      return [...live].some(
+        ([client, { principal, revoked }]) =>
+          !revoked &&
+          principal.device_id === device &&
+          isReady(client) &&
+          Object.keys(internals(client).subscriptions).some((filter) =>
+            filterMatches(filter, topic),
+          ),
+      );
+    },
+    publish(
+      topic,
+      payload,
+      { qos = 0, retain = false, correlationData, messageExpiry, onDelivered } = {},
+    ) {
+      const content = Buffer.from(payload);
+      if (onDelivered) receipts.want(content, onDelivered);
+      const properties = {
+        ...(correlationData !== undefined && { correlationData: Buffer.from(correlationData) }),
+        ...(messageExpiry !== undefined && { messageExpiryInterval: messageExpiry }),
+      };
       return new Promise((resolve, reject) => {
         broker.publish(
           {
             cmd: 'publish',
             topic,
-            payload: Buffer.from(payload),
+            payload: content,
             qos,
             retain,
             dup: false,

@@ -3,7 +3,6 @@ import type { Log } from '../../core/log.ts';
 import type { InboundMessage, MqttLink, PublishOptions } from '../../core/topic/ports.ts';
 import { branchFilter, parseTopic } from '../../core/topic/topics.ts';
 import { createLinkEvents, settleOnce } from './link-events.ts';
-import { propertiesOf, readProperties } from './properties.ts';
 import { createThrottledWarn } from './throttled-log.ts';
 
 export interface ExternalBrokerOptions {
@@ -135,14 +134,16 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
   async function publish(
     topic: string,
     payload: string | Uint8Array,
-    options: PublishOptions = {},
+    { qos = 0, retain = false, correlationData, messageExpiry }: PublishOptions = {},
   ): Promise<void> {
     if (!client.connected) throw new Error(`no connection to the MQTT broker ${url}`);
     if (unacknowledged >= maxUnacknowledgedPublications) {
       throw new Error(`the MQTT broker ${url} acknowledges too slowly`);
     }
-    const { qos = 0, retain = false } = options;
-    const properties = propertiesOf(options);
+    const properties = {
+      ...(correlationData !== undefined && { correlationData: Buffer.from(correlationData) }),
+      ...(messageExpiry !== undefined && { messageExpiryInterval: messageExpiry }),
+    };
     unacknowledged++;
     try {
       await client.publishAsync(topic, Buffer.from(payload), { qos, retain, properties });
@@ -175,6 +176,7 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
 }
 
 function inbound(packet: IPublishPacket, settle: (error?: Error) => void): InboundMessage {
+  const { responseTopic, correlationData } = packet.properties ?? {};
   return {
     topic: packet.topic,
     parsed: parseTopic(packet.topic),
@@ -182,7 +184,8 @@ function inbound(packet: IPublishPacket, settle: (error?: Error) => void): Inbou
     qos: packet.qos,
     retained: packet.retain,
     will: false,
-    ...readProperties(packet.properties),
+    ...(responseTopic !== undefined && { responseTopic }),
+    ...(correlationData !== undefined && { correlationData }),
     settle: settleOnce(settle),
   };
 }

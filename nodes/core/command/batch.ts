@@ -25,7 +25,7 @@ export function createBatch(deps: {
   ): Promise<One> => {
     try {
       const result = await execute({ ...params, device_id: deviceId }, principal);
-      return { device_id: deviceId, status: 'success', result };
+      return { device_id: deviceId, status: result.status, result };
     } catch (error) {
       return { device_id: deviceId, status: 'failed', error: toErrorObject(error) };
     }
@@ -47,8 +47,17 @@ export function createBatch(deps: {
         return turn;
       }),
     );
-    const success = results.filter(({ status }) => status === 'success').length;
-    return { results, summary: { success, failed: results.length - success } };
+    const count = (of: One['status']): number =>
+      results.filter(({ status }) => status === of).length;
+    const queued = count('queued');
+    return {
+      results,
+      summary: {
+        success: count('success'),
+        failed: count('failed'),
+        ...(queued > 0 && { queued }),
+      },
+    };
   };
 }
 

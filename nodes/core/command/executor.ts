@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { DeviceRegistry } from '../device/ports.ts';
-import { jsonSize, type JsonObject } from '../document.ts';
+import type { DeviceRecord } from '../device/types.ts';
+import { isObject, jsonSize, type JsonObject } from '../document.ts';
 import type { Ids } from '../ids.ts';
 import type { Log } from '../log.ts';
 import { invalidParam, optionalString } from '../params.ts';
@@ -8,21 +9,33 @@ import type { RecordStore } from '../records.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import { placeName } from '../rpc/quoted.ts';
 import type { Principal } from '../security/types.ts';
+import type { Reading } from '../telemetry/types.ts';
+import { cleanText } from '../text.ts';
 import { createBatch } from './batch.ts';
-import type { SignedCall } from './call-signature.ts';
 import { readAnswer } from './device-answer.ts';
+import { notWaiting, outcomeOf } from './ending.ts';
 import { closedGuard, type CommandGuard } from './guard.ts';
 import { createCommandHistory } from './history.ts';
-import { createCommandsOnRecord, type CommandRecorder } from './on-record.ts';
+import { beforeOf, inverseOf } from './inverse.ts';
+import { createCommandsOnRecord, type CommandRecorder, type GivenCommand } from './on-record.ts';
 import { runCommand, type RunningCommand } from './lifecycle.ts';
-import { requireUncritical } from './permission.ts';
+import { requireCommandInScope, requireCommandOfRole, requireUncritical } from './permission.ts';
 import type { CommandExecutor, CommandSettings } from './ports.ts';
+import { createCommandQueries } from './queries.ts';
+import { createReadBack, readConfirm, type ConfirmSpec } from './read-back.ts';
+import { createRequestKeys, readRequestKey } from './request-keys.ts';
 import { showResult } from './show.ts';
-import { readRequest, type CommandRequest } from './request.ts';
-import type { DeviceLink, ExecuteResult } from './types.ts';
+import {
+  declarationOf,
+  readOptions,
+  readRequest,
+  type CommandOptions,
+  type CommandRequest,
+} from './request.ts';
+import type { CommandOrigin, CommandRecord, DeviceLink, ExecuteResult } from './types.ts';
+import { createWaitingDelivery } from './waiting-delivery.ts';
 
 const largestConfig = 16 * 1_024;
-
 export interface ExecutorDeps {
   registry: DeviceRegistry;
   /** The way to the devices as it is now; undefined while there is none. */
@@ -35,44 +48,108 @@ export interface ExecutorDeps {
   guard?: CommandGuard;
   /** Where commands are told, and are on record before they are answered. */
   recorder?: CommandRecorder;
+  /** Whether somebody who gave a command that waited may still give any. */
+  stands?: (principal: Principal) => boolean;
+  /** The newest reading of each series of a device. */
+  latest?: (deviceId: string) => readonly Reading[];
+  /** Told of each new command and each change of a state. */
+  onChange?: (record: CommandRecord) => void;
 }
 
-/** By what way a command came. */
-interface Via {
+/** A command as it was read and checked. */
+interface ReadCall {
+  request: CommandRequest;
+  options: CommandOptions;
+  confirm: ConfirmSpec | undefined;
+}
+
+/** One command as it came, by whatever way. */
+interface Call {
+  method: string;
+  params: JsonObject;
+  principal: Principal | undefined;
   /** Resolves once the call is known to be signed, asked for any number of times. @throws RpcError */
   signed: () => Promise<void>;
   policies: readonly string[];
+  origin: CommandOrigin | undefined;
+  /** Not one of a batch, and did not wait. */
+  isAnswer: boolean;
+  /** Called before anything of it is sent or queued. */
+  started: (commandId: string) => Promise<void>;
+  /** The command it undoes. */
+  reverts?: string;
+  /** Set for one that waited. */
+  waited?: CommandRecord;
 }
 
 export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
   const { registry, records, clock, ids, log, guard = closedGuard } = deps;
   const { defaultTimeoutMs = 10_000, keep = 10_000 } = deps.settings ?? {};
-  const history = createCommandHistory({ records, log, keep });
+  const history = createCommandHistory({
+    ...{ records, log, keep },
+    ...(deps.onChange && { onChange: deps.onChange }),
+  });
   const onRecord = createCommandsOnRecord({ recorder: deps.recorder, clock });
+  const queries = createCommandQueries({ history, registry });
+  const keys = createRequestKeys({ records, clock, ids, log });
+  const readBack = createReadBack({ clock, latest: deps.latest ?? (() => []) });
   const running = new Map<string, RunningCommand>();
   const busy = new Map<string, RunningCommand>();
   /** How many of them each principal has. */
   const underWay = new Map<string, number>();
   const ends = { done: 0, failed: 0, timed_out: 0, late: 0 };
+  const waiting = createWaitingDelivery({
+    ...{ registry, history, onRecord, clock, log, link: deps.link },
+    isBusy: (deviceId) => busy.has(deviceId),
+    send: (record) => sendWaited(record),
+  });
 
-  const start = (request: CommandRequest, principal: Principal | undefined): RunningCommand => {
-    const { device } = request.target;
+  const requireReachable = ({ target }: CommandRequest): DeviceLink => {
+    const { device } = target;
     if (device.status === 'offline') throw offline(device.device_id);
     const current = busy.get(device.device_id);
     if (current) throw busyWith(current, clock.now());
     const link = deps.link();
-    if (!link)
-      throw new RpcError(
-        ErrorCode.DeviceOffline,
-        'the hub has no way to its devices: no broker is connected',
-        { device_id: device.device_id },
-      );
-    const command = { id: ids.uuid(), request, issuedBy: principal?.id ?? 'flow' };
-    guard.sent(command.id, request);
-    const started = runCommand({ clock, history, link, log }, command);
+    if (link) return link;
+    throw new RpcError(
+      ErrorCode.DeviceOffline,
+      'the hub has no way to its devices: no broker is connected',
+      { device_id: device.device_id },
+    );
+  };
+  /** @throws RpcError -32001, -32002 */
+  const start = (request: CommandRequest, call: Call, options: CommandOptions): RunningCommand => {
+    const { device, sensor } = request.target;
+    const link = requireReachable(request);
+    const { waited, principal } = call;
+    const before = beforeOf(request.declaration?.inverse, (sensor ?? device).applied_config);
+    const { waits: _waits, ...kept } = waited ?? {};
+    const id = waited?.command_id ?? ids.uuid();
+    guard.sent(id, request);
+    const started = runCommand(
+      { clock, history, link, log },
+      {
+        ...{ id, request, issuedBy: principal?.id ?? 'flow' },
+        more: { ...describe(call, options), ...kept, ...(before && { before }) },
+        beforeSending: () => call.started(id),
+      },
+    );
     running.set(started.id, started);
     busy.set(device.device_id, started);
     return started;
+  };
+  /** What the record of a command says of the call it came by. */
+  const describe = (
+    { params, origin, reverts }: Call,
+    { reason }: CommandOptions,
+  ): Partial<CommandRecord> => {
+    const key = readRequestKey(params);
+    return {
+      ...(reason !== undefined && { reason }),
+      ...(origin?.agent !== undefined && { agent: origin.agent }),
+      ...(key !== undefined && { request_key: key }),
+      ...(reverts !== undefined && { reverts }),
+    };
   };
 
   const countUnderWay = (principal: Principal | undefined, change: 1 | -1): void => {
@@ -90,43 +167,97 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     });
   };
 
-  const via = (call: SignedCall, policy: string | undefined): Via => {
+  const callOf = (
+    call: Pick<Call, 'method' | 'params' | 'principal'>,
+    policy: string | undefined,
+    origin: CommandOrigin | undefined,
+  ): Call => {
     let signed: Promise<void> | undefined;
     return {
+      ...call,
       signed: () => (signed ??= guard.requireSignature(call)),
       policies: policy === undefined ? [] : [policy],
+      origin,
+      isAnswer: true,
+      started: () => Promise.resolve(),
     };
   };
-  const run = (
-    params: JsonObject,
-    principal: Principal | undefined,
-    way: Via,
-  ): Promise<ExecuteResult> =>
-    onRecord(params, principal, (onRead) => carryOut(params, principal, way, onRead));
-  const carryOut = async (
-    params: JsonObject,
-    principal: Principal | undefined,
-    { signed, policies }: Via,
-    onRead: (request: CommandRequest) => void,
+  /** Carries a call out once, however often its key is repeated. */
+  const once = <T>(
+    call: Call,
+    what: JsonObject,
+    carryOut: (started: (commandId?: string) => Promise<void>) => Promise<T>,
+  ): Promise<T> => {
+    const { method, params, principal } = call;
+    const key = readRequestKey(params);
+    return keys.once({ key, of: principal?.id ?? 'flow', what: { method, ...what } }, carryOut);
+  };
+  const read = ({ params, principal }: Call): ReadCall => {
+    const options = readOptions(params);
+    const request = readRequest(registry, params, principal, defaultTimeoutMs);
+    return {
+      request,
+      options,
+      confirm: readConfirm(params['confirm'], request, principal, registry),
+    };
+  };
+  const run = (call: Call): Promise<ExecuteResult> =>
+    onRecord.run(givenBy(call), async (onRead) => {
+      const { request: asked, ...more } = read(call);
+      onRead(asked);
+      const given = { ...more, request: judged(asked, call) };
+      if (given.request.critical) await requireSigned(given.request, call);
+      const mustWait = given.options.waitMs !== undefined && !isReachable(given.request);
+      return mustWait ? waitFor(given, call) : send(given, call);
+    });
+  /** Knows whether a command is critical, by its declaration or a policy. */
+  const judged = (asked: CommandRequest, { policies }: Call): CommandRequest => ({
+    ...asked,
+    critical: guard.isCritical(asked, policies),
+  });
+  /** What a critical command needs. @throws RpcError -32005 */
+  const requireSigned = async ({ command }: CommandRequest, call: Call): Promise<void> => {
+    requireUncritical(call.principal, command);
+    await call.signed();
+  };
+  const send = async (
+    { request, options, confirm }: ReadCall,
+    call: Call,
   ): Promise<ExecuteResult> => {
-    const read = readRequest(registry, params, principal, defaultTimeoutMs);
-    onRead(read);
-    const request = { ...read, critical: guard.isCritical(read, policies) };
-    if (request.critical) {
-      requireUncritical(principal, request.command);
-      await signed();
-    }
-    if (principal) deps.settings?.mayStart?.(principal, underWay.get(principal.id) ?? 0);
+    const { principal, policies, waited, reverts } = call;
+    if (principal && !waited) deps.settings?.mayStart?.(principal, underWay.get(principal.id) ?? 0);
     // No wait between the limits and the start: what they went by is still so when the command leaves.
     guard.requirePolicy(request, principal, policies);
-    const command = start(request, principal);
+    const watch = confirm && readBack.watch(confirm, request);
+    try {
+      const command = start(request, call, options);
+      const result = await endOf(command, principal);
+      const shown = { ...result, ...(reverts !== undefined && { reverts }) };
+      if (!watch) return showResult(shown, request.sensitive);
+      const outcome = await watch.outcome();
+      const record = history.get(command.id);
+      if (record)
+        await history
+          .save({ ...record, ...outcome })
+          .catch((error: unknown) => log.error(`could not record a read-back: ${String(error)}`));
+      return showResult({ ...shown, ...outcome }, request.sensitive);
+    } finally {
+      watch?.end();
+    }
+  };
+  const endOf = async (
+    command: RunningCommand,
+    principal: Principal | undefined,
+  ): Promise<ExecuteResult> => {
+    const { request } = command;
+    const deviceId = request.target.device.device_id;
     countUnderWay(principal, 1);
     try {
       const result = await command.ended;
       ends.done += 1;
       guard.done(command.id, request);
       if (result.applied_config) await keepConfig(request.targetId, result.applied_config);
-      return showResult(result, request.sensitive);
+      return result;
     } catch (error) {
       const timedOut = error instanceof RpcError && error.code === ErrorCode.CommunicationTimeout;
       ends[timedOut ? 'timed_out' : 'failed'] += 1;
@@ -134,8 +265,114 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     } finally {
       countUnderWay(principal, -1);
       running.delete(command.id);
-      busy.delete(request.target.device.device_id);
+      busy.delete(deviceId);
+      waiting.wake(deviceId);
     }
+  };
+
+  /** What waits for a device goes first, in its order. */
+  const isReachable = (request: CommandRequest): boolean => {
+    const { device } = request.target;
+    return (
+      device.status !== 'offline' &&
+      !busy.has(device.device_id) &&
+      !waiting.has(device.device_id) &&
+      deps.link() !== undefined
+    );
+  };
+  const waitFor = async (
+    { request, options, confirm }: ReadCall,
+    call: Call,
+  ): Promise<ExecuteResult> => {
+    const { principal, policies, origin, method } = call;
+    const { target, command, arguments: args, sensitive } = request;
+    const { device_id } = target.device;
+    const free = waiting.reserve(device_id);
+    try {
+      guard.requirePolicy(request, principal, policies);
+      // Whose key ends before then has nobody it waits for.
+      const expires_at = new Date(
+        Math.min(
+          clock.now() + (options.waitMs ?? 0),
+          principal?.expires_at === undefined ? Infinity : Date.parse(principal.expires_at),
+        ),
+      ).toISOString();
+      const record: CommandRecord = {
+        ...{ command_id: ids.uuid(), device_id },
+        ...(target.sensor && { sensor_id: target.sensor.sensor_id }),
+        ...{ command, arguments: args },
+        ...(sensitive.size > 0 && { sensitive: [...sensitive] }),
+        ...{ state: 'queued', issued_by: principal?.id ?? 'flow' },
+        created_at: new Date(clock.now()).toISOString(),
+        ...describe(call, options),
+        expires_at,
+        waits: {
+          ...{ method, policies: [...policies] },
+          ...{ signed: request.critical, timeout_ms: request.timeoutMs },
+          ...(principal && { principal }),
+          ...(origin && { origin }),
+          ...(confirm && { confirm }),
+        },
+      };
+      await Promise.all([history.save(record), call.started(record.command_id)]);
+      waiting.add(record);
+      return { status: 'queued', command_id: record.command_id, expires_at };
+    } finally {
+      free();
+    }
+  };
+  /** Sends what waited, after all that is asked of a command was asked again. @throws RpcError when it may not leave */
+  const sendWaited = async (waited: CommandRecord): Promise<boolean> => {
+    const call = callOfWaited(waited);
+    const { principal } = call;
+    if (principal && deps.stands?.(principal) === false)
+      throw new RpcError(
+        ErrorCode.Unauthorized,
+        'whoever gave this command may not give any now: the key has ended, or every LLM is shut out',
+      );
+    const { request: asked, ...more } = read(call);
+    const given = { ...more, request: judged(asked, call) };
+    if (given.request.critical) await requireSigned(given.request, call);
+    guard.requirePolicy(given.request, principal, call.policies);
+    try {
+      await onRecord.run(givenBy(call), (onRead) => {
+        onRead(given.request);
+        return send(given, call);
+      });
+    } catch {
+      // How it ended is in its record; what has none was not sent.
+      return history.get(waited.command_id)?.waits === undefined;
+    }
+    return true;
+  };
+  const callOfWaited = (waited: CommandRecord): Call => {
+    const { device_id, sensor_id, command, arguments: args, reason, reverts, waits } = waited;
+    const {
+      method = 'device.execute',
+      policies = [],
+      timeout_ms,
+      principal,
+      origin,
+      confirm,
+    } = waits ?? {};
+    const params: JsonObject = {
+      ...{ device_id: sensor_id ?? device_id, command, arguments: args, timeout_ms },
+      ...(reason !== undefined && { reason }),
+      ...(confirm && { confirm }),
+    };
+    return {
+      ...callOf({ method, params, principal }, undefined, origin),
+      ...{ policies, isAnswer: false, waited },
+      ...(reverts !== undefined && { reverts }),
+      async signed() {
+        await Promise.resolve();
+        if (waits?.signed) return;
+        throw new RpcError(
+          ErrorCode.Unauthorized,
+          'this command became critical while it waited, and it is not signed',
+        );
+      },
+    };
   };
   const keepConfig = async (targetId: string, config: JsonObject): Promise<void> => {
     if (jsonSize(config) > largestConfig) {
@@ -164,27 +401,129 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     return true;
   };
 
-  return {
-    load: () => history.load(new Date(clock.now()).toISOString()),
-    execute: async (params, principal, policy) =>
-      run(params, principal, via({ method: 'device.execute', params, principal }, policy)),
-    executeBatch(params, principal, policy) {
-      const way = via({ method: 'device.batch_execute', params, principal }, policy);
-      const batch = createBatch({
-        execute: (one, by) => run(one, by, way),
-        ownerOf: (id) => registry.ownerOf(id),
+  /** Those who may not command something may neither cancel nor undo it. */
+  const requireMayCommand = (record: CommandRecord, principal: Principal | undefined): void => {
+    const { command, arguments: args } = record;
+    requireCommandInScope(principal, command, args);
+    const target = registry.resolve(record.sensor_id ?? record.device_id);
+    const declared = (target?.sensor ?? target?.device)?.commands ?? [];
+    const declaration = declared.find(({ name }) => name === command);
+    requireCommandOfRole(principal, command, declaration, declared);
+  };
+  const reverting = new Set<string>();
+  const revert = async (call: Call): Promise<ExecuteResult> => {
+    const { params, principal } = call;
+    const record = queries.find(params, principal);
+    const { command_id: id, state, reverted_by } = record;
+    if (state !== 'done' && state !== 'timed_out')
+      throw invalidParam(
+        'command_id',
+        `only a command that was carried out, or may have been, can be undone; this one is ${state}`,
+        { state },
+      );
+    const targetId = record.sensor_id ?? record.device_id;
+    const target = registry.resolve(targetId) ?? { device: registry.get(targetId) };
+    const inverse = inverseOf(declarationOf(target, record.command), record);
+    const by = reverted_by === undefined ? undefined : history.get(reverted_by);
+    const isUndone = by && !['failed', 'expired', 'cancelled'].includes(by.state);
+    if (isUndone || reverting.has(id))
+      throw invalidParam('command_id', 'this command has been undone already', {
+        ...(by && { reverted_by: by.command_id, state: by.state }),
       });
-      return batch(params, principal);
+    reverting.add(id);
+    try {
+      const { command_id: _id, ...rest } = params;
+      return await run({
+        ...call,
+        params: { ...rest, device_id: targetId, ...inverse },
+        reverts: id,
+        async started(revertId) {
+          const current = history.get(id) ?? record;
+          await Promise.all([
+            call.started(revertId),
+            history.save({ ...current, reverted_by: revertId }),
+          ]);
+        },
+      });
+    } finally {
+      reverting.delete(id);
+    }
+  };
+
+  return {
+    async load() {
+      await history.load(new Date(clock.now()).toISOString());
+      waiting.load();
+      await keys.load((id) => outcomeOf(history.get(id)));
     },
-    async callMethod(method, params, principal, policy) {
+    execute: async (params, principal, policy, origin) => {
+      const call = callOf({ method: 'device.execute', params, principal }, policy, origin);
+      const { device_id, command, arguments: args = {} } = params;
+      return once(call, { device_id, command, arguments: args }, (started) =>
+        run({ ...call, started }),
+      );
+    },
+    async executeBatch(params, principal, policy, origin) {
+      const call = callOf({ method: 'device.batch_execute', params, principal }, policy, origin);
+      const { device_ids, command, arguments: args = {} } = params;
+      const { request_key: _key, confirm: _confirm, ...each } = params;
+      return once(call, { device_ids, command, arguments: args }, (started) => {
+        const batch = createBatch({
+          execute: (one, by) =>
+            run({
+              ...{ ...call, params: one, principal: by, isAnswer: false },
+              started: () => started(),
+            }),
+          ownerOf: (id) => registry.ownerOf(id),
+        });
+        return batch(each, principal);
+      });
+    },
+    async callMethod(method, params, principal, policy, origin) {
       const args = { ...params };
       delete args['device_id'];
       delete args['signature'];
       const seen = registry.seenBy(principal);
       const deviceId = methodOwner(seen, method, optionalString(params, 'device_id'));
+      const isOwn = declaresArgument(seen.get(deviceId), method, 'request_key');
+      const key = isOwn ? undefined : args['request_key'];
+      if (!isOwn) delete args['request_key'];
       const command = { device_id: deviceId, command: method, arguments: args };
-      return run(command, principal, via({ method, params, principal }, policy));
+      const call = callOf({ method, params, principal }, policy, origin);
+      const keyed = {
+        ...call,
+        params: { ...command, ...(key !== undefined && { request_key: key }) },
+      };
+      return once(keyed, command, (started) => run({ ...keyed, started }));
     },
+    get: (params, principal) => queries.show(queries.find(params, principal), principal),
+    list: (params, principal) => queries.list(params, principal),
+    async cancel(params, principal, origin) {
+      const record = queries.find(params, principal);
+      requireMayCommand(record, principal);
+      if (record.state === 'cancelled') return queries.show(record, principal);
+      const { reason } = readOptions({ reason: params['reason'] });
+      const cancelled = await waiting.cancel(record.command_id, { principal, origin, reason });
+      if (!cancelled) throw notWaiting(record);
+      return queries.show(cancelled, principal);
+    },
+    async revert(params, principal, policy, origin) {
+      const call = callOf({ method: 'command.revert', params, principal }, policy, origin);
+      requireMayCommand(queries.find(params, principal), principal);
+      return once(call, { command_id: params['command_id'] }, (started) =>
+        revert({ ...call, started }),
+      );
+    },
+    wake: (deviceId) => waiting.wake(deviceId, true),
+    forget(deviceId) {
+      const removed = new RpcError(ErrorCode.DeviceNotFound, 'the device was removed', {
+        device_id: deviceId,
+      });
+      waiting.forget(deviceId, removed);
+    },
+    hold: () => waiting.hold(),
+    release: () => waiting.release(),
+    observe: (readings) => readBack.observe(readings),
     answer(targetId, message) {
       const answer = readAnswer(message);
       if (!answer) return 'malformed';
@@ -201,8 +540,9 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     },
     setPolicy: (id, policy) => guard.setPolicy(id, policy, history.all()),
     removePolicy: (id) => guard.removePolicy(id),
-    stats: () => ({ pending: running.size, ...ends }),
+    stats: () => ({ pending: running.size, waiting: waiting.size(), ...ends }),
     close() {
+      waiting.close();
       const stopping = new RpcError(ErrorCode.InternalError, 'the hub is stopping');
       for (const command of running.values()) command.abort(stopping);
     },
@@ -258,3 +598,14 @@ function methodOwner(
     { allowed: devices, untrusted: ['allowed'] },
   );
 }
+
+/** Whether a command of a device takes an argument of this name. */
+function declaresArgument({ commands }: DeviceRecord, command: string, name: string): boolean {
+  const schema = commands.find((declared) => declared.name === command)?.arguments;
+  return isObject(schema?.['properties']) && Object.hasOwn(schema['properties'], name);
+}
+
+const givenBy = ({ params, principal, origin, isAnswer }: Call): GivenCommand => ({
+  ...{ params, principal, origin, isAnswer },
+  reason: cleanText(params['reason'], 500) || undefined,
+});

@@ -2,13 +2,16 @@ import { jsonSize } from '../document.ts';
 import type { Log } from '../log.ts';
 import type { RecordStore } from '../records.ts';
 import { createSerially } from '../serial.ts';
-import type { CommandRecord } from './types.ts';
+import type { CommandRecord, CommandState } from './types.ts';
 
 const largestKept = 4 * 1_024;
 
 /** The newest commands, in memory and stored. */
 export interface CommandHistory {
-  /** Reads what is stored; commands that a stop of the hub cut off are marked as failed. @param now ISO 8601 */
+  /**
+   * Reads what is stored; commands that a stop of the hub cut off are marked as failed, those that wait for their device
+   * wait on. @param now ISO 8601
+   */
   load(now: string): Promise<void>;
   get(commandId: string): CommandRecord | undefined;
   /** The oldest first. */
@@ -18,29 +21,41 @@ export interface CommandHistory {
   size(): number;
 }
 
-/** @param keep how many commands are kept; the oldest go */
+/** States of a command that has not ended. */
+export const isOpen = (state: CommandState): boolean =>
+  state === 'queued' || state === 'sent' || state === 'delivered';
+
+/**
+ * @param keep how many commands are kept; the oldest go, but none that waits for its device
+ * @param onChange told of each new command and each change of a state
+ */
 export function createCommandHistory(deps: {
   records: RecordStore;
   log: Log;
   keep: number;
+  onChange?: (record: CommandRecord) => void;
 }): CommandHistory {
-  const { records, log, keep } = deps;
+  const { records, log, keep, onChange } = deps;
   const kept = new Map<string, CommandRecord>();
   const serially = createSerially();
 
   const trim = (): void => {
-    for (const id of kept.keys()) {
-      if (kept.size <= keep) return;
+    if (kept.size <= keep) return;
+    for (const [id, { waits }] of kept) {
+      if (waits) continue;
       kept.delete(id);
       serially(id, () => records.remove('command', id)).catch((error: unknown) =>
         log.warn(`could not remove an old command record: ${String(error)}`),
       );
+      if (kept.size <= keep) return;
     }
   };
   const save = (record: CommandRecord): Promise<void> => {
     const stored = bounded(record);
+    const before = kept.get(record.command_id)?.state;
     kept.set(record.command_id, stored);
     trim();
+    if (before !== record.state) onChange?.(stored);
     return serially(record.command_id, () => records.put('command', record.command_id, stored));
   };
 
@@ -50,9 +65,7 @@ export function createCommandHistory(deps: {
       stored.sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
       for (const record of stored) kept.set(record.command_id, record);
       trim();
-      const cutOff = [...kept.values()].filter(
-        ({ state }) => state === 'queued' || state === 'sent',
-      );
+      const cutOff = [...kept.values()].filter(({ state, waits }) => isOpen(state) && !waits);
       await Promise.all(cutOff.map((record) => save(stoppedWith(record, now))));
     },
     get: (commandId) => kept.get(commandId),
@@ -75,7 +88,9 @@ function stoppedWith(record: CommandRecord, now: string): CommandRecord {
 /** Large arguments and results reach whom they are for; the record notes their size alone. */
 function bounded(record: CommandRecord): CommandRecord {
   const copy = { ...record };
-  if (jsonSize(copy.arguments) > largestKept) copy.arguments = note(copy.arguments);
+  // What waits is sent later as it is here.
+  if (!copy.waits && jsonSize(copy.arguments) > largestKept) copy.arguments = note(copy.arguments);
+  if (copy.before !== undefined && jsonSize(copy.before) > largestKept) delete copy.before;
   if (copy.result !== undefined && jsonSize(copy.result) > largestKept)
     copy.result = note(copy.result);
   if (copy.late_answer !== undefined && jsonSize(copy.late_answer) > largestKept)

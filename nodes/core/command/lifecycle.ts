@@ -4,7 +4,7 @@ import { ErrorCode, RpcError, toErrorObject } from '../rpc/errors.ts';
 import { placeName } from '../rpc/quoted.ts';
 import { masked } from '../security/sensitive.ts';
 import { errorOfDevice, resultOf, type DeviceAnswer } from './device-answer.ts';
-import type { CommandHistory } from './history.ts';
+import { isOpen, type CommandHistory } from './history.ts';
 import type { CommandRequest } from './request.ts';
 import type { CommandRecord, CommandState, DeviceLink, ExecuteResult } from './types.ts';
 
@@ -18,20 +18,33 @@ export interface RunningCommand {
   readonly ended: Promise<ExecuteResult>;
   /** False if it had ended already. */
   answer(outcome: DeviceAnswer['outcome']): boolean;
+  /** The device has it. */
+  delivered(): void;
   /** Ends it without the device. */
   abort(error: RpcError): void;
 }
 
+/** A command to be run. */
+export interface CommandToRun {
+  id: string;
+  request: CommandRequest;
+  issuedBy: string;
+  /** What else its record says from the start. */
+  more?: Partial<CommandRecord>;
+  /** Done beside storing it; it is not sent if this fails. */
+  beforeSending?: () => Promise<void>;
+}
+
 /**
- * Runs one command through queued → sent → done, failed or timed out, each state stored. The device's time counts
- * from the moment the command is handed to the link.
+ * Runs one command through queued → sent → delivered (where the link can know) → done, failed or timed out, each state
+ * stored. The device's time counts from the moment the command is handed to the link.
  */
 export function runCommand(
   deps: { clock: Clock; history: CommandHistory; link: DeviceLink; log: Log },
-  command: { id: string; request: CommandRequest; issuedBy: string },
+  command: CommandToRun,
 ): RunningCommand {
   const { clock, history, link, log } = deps;
-  const { id, request, issuedBy } = command;
+  const { id, request, issuedBy, more, beforeSending } = command;
   const { target, targetId, timeoutMs } = request;
   const now = (): string => new Date(clock.now()).toISOString();
   const end = Promise.withResolvers<ExecuteResult>();
@@ -48,8 +61,9 @@ export function runCommand(
     state: 'queued',
     issued_by: issuedBy,
     created_at: since,
+    ...more,
   };
-  const open = (): boolean => record.state === 'queued' || record.state === 'sent';
+  const open = (): boolean => isOpen(record.state);
   // Once the device may have acted, a failing store must not tell the caller otherwise.
   const step = async (state: CommandState, more: Partial<CommandRecord>): Promise<void> => {
     record = { ...record, ...more, state };
@@ -70,7 +84,7 @@ export function runCommand(
   const succeed = (answer: unknown): void => {
     const result = resultOf(id, answer, clock.now() - startedAt);
     cancelTimeout?.();
-    const { execution_time_ms } = result;
+    const { execution_time_ms = 0 } = result;
     void step('done', { ended_at: now(), execution_time_ms, result: answer }).then(() =>
       end.resolve(result),
     );
@@ -86,7 +100,7 @@ export function runCommand(
     );
 
   const send = async (): Promise<void> => {
-    await history.save(record);
+    await Promise.all([history.save(record), beforeSending?.()]);
     if (!open()) return;
     startedAt = clock.now();
     cancelTimeout = clock.after(timeoutMs, timeOut);
@@ -95,9 +109,15 @@ export function runCommand(
       targetId,
       { id, method, params, ...(request.critical && { critical: true }) },
       timeoutMs,
+      delivered,
     );
     // The answer may be here before the broker's word that the command left.
     if (record.state === 'queued') await step('sent', { sent_at: now() });
+  };
+  const delivered = (): void => {
+    if (record.state !== 'queued' && record.state !== 'sent') return;
+    const at = now();
+    void step('delivered', { sent_at: record.sent_at ?? at, delivered_at: at });
   };
   send().catch(fail);
 
@@ -106,6 +126,7 @@ export function runCommand(
     request,
     since,
     ended: end.promise,
+    delivered,
     answer(outcome) {
       if (!open()) return false;
       if ('error' in outcome) fail(errorOfDevice(masked(outcome.error, request.sensitive)));

@@ -2,7 +2,14 @@ import type { DeviceRegistry } from '../device/ports.ts';
 import { sensitiveNamesOf } from '../device/sensitive.ts';
 import type { CommandDeclaration, Target } from '../device/types.ts';
 import { jsonSize, type JsonObject } from '../document.ts';
-import { invalidParam, optionalNumber, optionalObject, requiredString } from '../params.ts';
+import {
+  invalidParam,
+  optionalBoolean,
+  optionalNumber,
+  optionalObject,
+  optionalString,
+  requiredString,
+} from '../params.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import { placeName, quoted } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
@@ -25,6 +32,43 @@ export interface CommandRequest {
   sensitive: ReadonlySet<string>;
   /** Whether it needs a signature, by its declaration. */
   critical: boolean;
+  /** What the target declares of it, if anything. */
+  declaration?: CommandDeclaration;
+}
+
+/** What else a call of a command may say: why, and whether it may wait for its device. */
+export interface CommandOptions {
+  reason?: string;
+  /** For how long, in milliseconds; undefined: not at all. */
+  waitMs?: number;
+}
+
+const longestReason = 500;
+/** Bounds of `ttl_s`: a second to a week; an hour unless told. */
+const ttlBounds = { min: 1, max: 604_800 };
+const usualTtl = 3_600;
+/** Bytes of the arguments of a command that waits. */
+const largestWaiting = 16 * 1_024;
+
+/** Reads `{ reason?, wait?, ttl_s? }`. @throws RpcError -32602 */
+export function readOptions(params: JsonObject): CommandOptions {
+  const said = optionalString(params, 'reason');
+  if (said !== undefined && said.length > longestReason)
+    throw invalidParam('reason', `a reason may have ${longestReason} characters`);
+  const reason = cleanText(said, longestReason);
+  const wait = optionalBoolean(params, 'wait') ?? false;
+  const ttl = optionalNumber(params, 'ttl_s', ttlBounds);
+  if (!wait && ttl !== undefined)
+    throw invalidParam('ttl_s', 'ttl_s is for how long a command waits; it needs wait: true');
+  if (wait && jsonSize(params['arguments'] ?? {}) > largestWaiting)
+    throw invalidParam(
+      'arguments',
+      `arguments of a command that waits may have ${largestWaiting} bytes at most`,
+    );
+  return {
+    ...(reason !== '' && { reason }),
+    ...(wait && { waitMs: (ttl ?? usualTtl) * 1_000 }),
+  };
 }
 
 /** Bounds of `timeout_ms`. */
@@ -68,10 +112,14 @@ export function readRequest(
   const timeoutMs = asked ?? Math.min(timeoutBounds.max, Math.max(timeoutBounds.min, usual));
   const sensitive = sensitiveNamesOf(target.sensor ?? target.device);
   const critical = declaration?.critical === true;
-  return { target, targetId, command, arguments: args, timeoutMs, sensitive, critical };
+  return {
+    ...{ target, targetId, command, arguments: args, timeoutMs, sensitive, critical },
+    ...(declaration && { declaration }),
+  };
 }
 
-function declarationOf(target: Target, command: string): CommandDeclaration | undefined {
+/** @throws RpcError -32602 for a command that the target did not declare, if it declared any */
+export function declarationOf(target: Target, command: string): CommandDeclaration | undefined {
   const { commands, commands_declared } = target.sensor ?? target.device;
   const found = commands.find((declared) => declared.name === command);
   if (found || !commands_declared) return found;

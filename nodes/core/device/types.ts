@@ -16,6 +16,12 @@ export interface MeasurementDeclaration {
   learned?: boolean;
 }
 
+/** What undoes a command; in its arguments `{ "$argument": name }` and `{ "$before": name }` stand for values. */
+export interface CommandInverse {
+  command: string;
+  arguments?: Record<string, unknown>;
+}
+
 /** A command a device declares in its static schema or by `device.register_method`. */
 export interface CommandDeclaration {
   name: string;
@@ -27,6 +33,7 @@ export interface CommandDeclaration {
   /** Needs a signature of its caller, and reaches the device with one of the hub. */
   critical?: boolean;
   timeout_ms?: number;
+  inverse?: CommandInverse;
   /** Registered by `device.register_method`: callable as a method under its own name. */
   method?: boolean;
 }

@@ -1,5 +1,9 @@
-import { isObject, type JsonObject } from '../document.ts';
-import type { CommandDeclaration, MeasurementDeclaration } from '../device/types.ts';
+import { isObject, jsonSize, type JsonObject } from '../document.ts';
+import type {
+  CommandDeclaration,
+  CommandInverse,
+  MeasurementDeclaration,
+} from '../device/types.ts';
 import { RpcError } from '../rpc/errors.ts';
 import type { JsonSchema } from '../rpc/types.ts';
 import { toArgumentsSchema } from './arguments.ts';
@@ -56,8 +60,19 @@ const commandSchema: JsonSchema = {
     destructive: { type: 'boolean' },
     critical: { type: 'boolean' },
     timeout_ms: { type: 'integer', minimum: 100, maximum: 300_000 },
+    inverse: {
+      type: 'object',
+      required: ['command'],
+      properties: {
+        command: { type: 'string', maxLength: 128, minLength: 1 },
+        arguments: { type: 'object' },
+      },
+      additionalProperties: false,
+    },
   },
 };
+/** Bytes of the arguments of an inverse. */
+const largestInverse = 4 * 1_024;
 
 /**
  * Measurements that agree with `measurementsSchema`, with nothing but the known fields. Throws
@@ -137,8 +152,9 @@ export function createCommandReader(): CommandReader {
           field: each.field === '' ? field : `${field}.${each.field}`,
         })),
       );
-      const { name, description, read_only, destructive, critical, timeout_ms } =
+      const { name, description, read_only, destructive, critical, timeout_ms, inverse } =
         command as unknown as CommandDeclaration;
+      refuseIf(subject, inverseProblems(inverse, field, entries));
       if (seen.has(name)) throw refusal(subject, [{ field, problem: `is a second ${name}` }]);
       seen.add(name);
       return {
@@ -151,9 +167,23 @@ export function createCommandReader(): CommandReader {
         ...(destructive !== undefined && { destructive }),
         ...(critical !== undefined && { critical }),
         ...(timeout_ms !== undefined && { timeout_ms }),
+        ...(inverse !== undefined && { inverse }),
       };
     });
   };
+}
+
+function inverseProblems(
+  inverse: CommandInverse | undefined,
+  field: string,
+  entries: readonly [field: string, command: JsonObject][],
+): ValidationProblem[] {
+  if (!inverse) return [];
+  if (!entries.some(([, { name }]) => name === inverse.command))
+    return [{ field: `${field}.inverse.command`, problem: 'is no command that is declared here' }];
+  if (jsonSize(inverse.arguments ?? {}) > largestInverse)
+    return [{ field: `${field}.inverse.arguments`, problem: `has over ${largestInverse} bytes` }];
+  return [];
 }
 
 function entriesOf(declared: unknown, subject: string): [field: string, command: JsonObject][] {

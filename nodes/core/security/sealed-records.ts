@@ -22,7 +22,7 @@ const kinds: Partial<Record<RecordKind, SealedKind>> = {
   sensor: { id: 'sensor_id', members: ['applied_config'], names: declared },
   command: {
     id: 'command_id',
-    members: ['arguments', 'result', 'error', 'late_answer'],
+    members: ['arguments', 'before', 'result', 'error', 'late_answer'],
     names: ({ sensitive }) => (Array.isArray(sensitive) ? new Set(sensitive as string[]) : none),
   },
 };

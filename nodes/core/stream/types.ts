@@ -10,8 +10,8 @@ export interface StreamSession {
   send(text: string): void;
 }
 
-/** Channels are `device.{id}.{telemetry|status|alerts|events}`; a pattern may have `*` for the id, the kind or both. */
-export const channelKinds = ['telemetry', 'status', 'alerts', 'events'] as const;
+/** Channels are `device.{id}.{telemetry|status|alerts|events|commands}`; a pattern may have `*` for the id, the kind or both. */
+export const channelKinds = ['telemetry', 'status', 'alerts', 'events', 'commands'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 
 export type Audience = 'all' | 'named';

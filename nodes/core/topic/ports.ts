@@ -19,8 +19,6 @@ export interface InboundMessage {
   /** MQTT 5 request/response properties. */
   responseTopic?: string;
   correlationData?: Uint8Array;
-  /** The sender's place in a trace, from the MQTT 5 user property of this name. */
-  traceparent?: string;
   /**
    * Ends the wait for the acknowledgement (PUBACK/PUBREC). Must be called exactly once; with an error an MQTT 5
    * client gets a negative acknowledgement and a 3.1.1 client none.
@@ -32,10 +30,10 @@ export interface PublishOptions {
   qos?: 0 | 1 | 2;
   retain?: boolean;
   correlationData?: Uint8Array;
-  /** Place in a trace, as MQTT 5 user property. */
-  traceparent?: string;
   /** Seconds after which an undelivered message is dropped (MQTT 5). */
   messageExpiry?: number;
+  /** Called once when a device acknowledged that it got it (qos 1); an external broker does not tell. */
+  onDelivered?: () => void;
 }
 
 /** Port: the MQTT broker the hub uses, embedded or external (see test/contract/mqtt-link.ts). */
@@ -44,6 +42,8 @@ export interface MqttLink {
   publish(topic: string, payload: string | Uint8Array, options?: PublishOptions): Promise<void>;
   /** Every inbound message of the tree; without a listener messages are settled at once. The answer unsubscribes. */
   onMessage(listener: (message: InboundMessage) => void): () => void;
+  /** Whether a device that is connected now is subscribed to a topic; an external broker does not tell. */
+  isHeard?(topic: string): boolean;
   /** Connected, connecting, or why not; the listener is called at once and at every change. */
   onState(listener: (state: { connected: boolean; detail: string }) => void): () => void;
   /** Takes nothing more from clients, for good; what has come in can still be settled. */
