@@ -43,6 +43,10 @@ const coreTypes = [
   'catch',
   'change',
   'switch',
+  'join',
+  'link in',
+  'link out',
+  'http request',
 ];
 
 /** Node-RED makes a node as wide as its label; this is at least that. */
