@@ -35,6 +35,8 @@ export function createHubMetrics(deps: {
   store: TelemetryStore;
   mqtt: MqttLink;
   limits: Pick<HubLimits, 'stats'>;
+  /** Of calls by method. */
+  calls: () => MetricFamily[];
 }): () => Promise<MetricFamily[]> {
   const { devices, commands, dispatcher, streams, store, mqtt } = deps;
 
@@ -98,6 +100,7 @@ export function createHubMetrics(deps: {
       gauge('commands_waiting', 'Commands that wait for their device', only(waiting)),
       counter('rpc_calls', 'JSON-RPC calls', only(calls)),
       counter('rpc_errors', 'JSON-RPC errors', by('code', errors)),
+      ...deps.calls(),
       gauge('rpc_pending', 'JSON-RPC calls under way', only(pendingCalls)),
       gauge('stream_sessions', 'Connections with subscriptions', only(sessions)),
       gauge('stream_subscriptions', 'Subscriptions', only(subscriptions)),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createRpcEndpoint } from '../adapters/http/rpc-endpoint.ts';
 import { createMetricsEndpoint } from '../adapters/http/metrics-endpoint.ts';
 import { createProcessFigures } from '../adapters/metrics/process-figures.ts';
+import { startOpenTelemetrySpan } from '../adapters/tracing/open-telemetry.ts';
 import { createSqliteRecordStore } from '../adapters/storage/sqlite-record-store.ts';
 import { createRpcSocket, type RpcSocket } from '../adapters/websocket/rpc-socket.ts';
 import { createAlerts } from '../core/alert/alerts.ts';
@@ -43,6 +44,7 @@ import { createHubAttestation } from './hub-attestation.ts';
 import { openHubAudit, type HubAudit } from './hub-audit.ts';
 import { createHubAuthentication, createStands } from './hub-authentication.ts';
 import { createHubAuthorization } from './hub-authorization.ts';
+import { createHubCalls } from './hub-calls.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMcp, type HubMcp } from './hub-mcp.ts';
 import { createHubCommands } from './hub-commands.ts';
@@ -240,6 +242,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       onUnsettled: (source, unsettled) => unsettledListeners.get(source)?.(unsettled),
     });
     const methods = createMethodTable();
+    const calls = createHubCalls({ methods, clock, startSpan: startOpenTelemetrySpan });
     const behaviour = await createHubBehaviour({
       ...{ devices, mqtt, audit, records, events, clock, log },
     });
@@ -253,6 +256,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
           authorize: createHubAuthorization({ devices, lockdown, stands, clock }),
           mayTake: limits.mayTake,
           onRefused: (...refused) => onRecord.onRefused(...refused),
+          watch: calls.watch,
           log,
         }),
       ),
@@ -311,6 +315,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       store,
       mqtt,
       limits,
+      calls: calls.families,
     });
     const processFigures = createProcessFigures();
     opened.push(() => {

@@ -25,6 +25,8 @@ export interface HubMessage extends NodeMessage {
   topic?: string;
   device?: { device_id: string };
   rpc?: MessageRpc;
+  /** The place in a trace that came with a device's answer (W3C Trace Context). */
+  traceparent?: string;
   /** Opaque id of the telemetry delivery this message belongs to. */
   delivery?: string;
   /** Why it was refused; also what a Catch node sets (then without a numeric code). */

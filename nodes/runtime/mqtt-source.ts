@@ -96,7 +96,11 @@ const takeAnnounce: Taker = (hub, { send, refuse }) => ({
     void hub.dispatcher
       .handle(
         message.payload,
-        { principal: announcerOf(hub.devices, message), transport: 'mqtt' },
+        {
+          principal: announcerOf(hub.devices, message),
+          transport: 'mqtt',
+          ...(message.traceparent !== undefined && { traceparent: message.traceparent }),
+        },
         (call) => send(messageOfCall(call)),
       )
       .then(async (answer) => {
@@ -143,6 +147,7 @@ const takeCommandResponse: Taker = (_hub, { send }) => ({
       payload: parseStrictJson(message.payload),
       device: { device_id: deviceId },
       topic: message.topic,
+      ...(message.traceparent !== undefined && { traceparent: message.traceparent }),
     });
     settled();
   },

@@ -10,6 +10,7 @@ export interface MqttLinkSetup {
   connect(version: 4 | 5): Promise<MqttClient>;
 }
 
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const telemetry = 'llm-iot/devices/mcu-1/telemetry';
 const text = (message: InboundMessage): string => Buffer.from(message.payload).toString();
 
@@ -77,20 +78,25 @@ export function mqttLinkContract(
       assert.deepEqual(messages.map(({ topic }) => topic).sort(), topics.sort());
     });
 
-    it('passes on response topic and correlation data', async () => {
+    it('passes on response topic, correlation data and place in a trace', async () => {
       const messages = collect();
       const client = await connect(5);
       const responseTopic = 'llm-iot/discovery/response/somebody';
       await client.publishAsync('llm-iot/discovery/announce', '{}', {
         qos: 1,
-        properties: { responseTopic, correlationData: Buffer.from([0, 255, 7]) },
+        properties: {
+          responseTopic,
+          correlationData: Buffer.from([0, 255, 7]),
+          userProperties: { traceparent, colour: ['red', 'green'] },
+        },
       });
       const message = await until('the message', () => messages[0]);
       assert.equal(message.responseTopic, responseTopic);
       assert.deepEqual(Buffer.from(message.correlationData!), Buffer.from([0, 255, 7]));
+      assert.equal(message.traceparent, traceparent);
     });
 
-    it('answers with correlation data to a subscriber', async () => {
+    it('answers with correlation data and place in a trace to a subscriber', async () => {
       const client = await connect(5);
       const packets = received(client);
       await client.subscribeAsync('llm-iot/devices/mcu-1/command/request', { qos: 1 });
@@ -98,10 +104,12 @@ export function mqttLinkContract(
         qos: 1,
         correlationData: Buffer.from('abc'),
         messageExpiry: 60,
+        traceparent,
       });
       const packet = await until('the command', () => packets[0]);
       assert.equal(packet.payload.toString(), 'do it');
       assert.equal(packet.properties?.correlationData?.toString(), 'abc');
+      assert.equal(packet.properties.userProperties?.['traceparent'], traceparent);
       assert.ok((packet.properties.messageExpiryInterval ?? 0) > 0);
       assert.equal(setup.link.stats().published, 1);
     });

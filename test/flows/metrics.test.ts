@@ -57,6 +57,13 @@ describe('metrics of the running hub', function () {
         seen.get(`llm_iot_readings_rejected_total{transport="mqtt",cause="${cause}"}`),
         count,
       );
+    const ofMethod = { method: 'hub.info', transport: 'http', outcome: 'ok' };
+    await ask(hub, 'hub.info');
+    const now = await figures();
+    const labels = Object.entries(ofMethod).map(([name, value]) => `${name}="${value}"`);
+    assert.ok((now.get(`llm_iot_rpc_method_calls_total{${labels.join(',')}}`) ?? 0) >= 1);
+    const buckets = `llm_iot_rpc_method_duration_seconds_bucket{method="hub.info",le="+Inf"}`;
+    assert.ok((now.get(buckets) ?? 0) >= 1);
     assert.equal(seen.get('llm_iot_store_up'), 1);
     assert.ok((seen.get('process_resident_memory_bytes') ?? 0) > 10_000_000);
     assert.ok((seen.get('llm_iot_event_loop_delay_seconds{quantile="0.99"}') ?? -1) >= 0);

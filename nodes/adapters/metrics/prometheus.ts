@@ -1,13 +1,19 @@
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { MetricFamily } from '../../core/metrics.ts';
+import type { HistogramSample, MetricFamily } from '../../core/metrics.ts';
 
 /** The Prometheus text format, version 0.0.4. */
 export const prometheusType = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** Metric families as Prometheus text. They are set anew each time, from counts that the hub keeps anyway. */
-export function prometheusText(families: readonly MetricFamily[]): Promise<string> {
+export async function prometheusText(families: readonly MetricFamily[]): Promise<string> {
   const registry = new Registry();
-  for (const { name, help, kind, samples } of families) {
+  let histograms = '';
+  for (const family of families) {
+    if (family.kind === 'histogram') {
+      histograms += histogramText(family.name, family.help, family.samples);
+      continue;
+    }
+    const { name, help, kind, samples } = family;
     const labelNames = [...new Set(samples.flatMap(({ labels = {} }) => Object.keys(labels)))];
     const options = { name, help, labelNames, registers: [registry] };
     if (kind === 'counter') {
@@ -18,5 +24,25 @@ export function prometheusText(families: readonly MetricFamily[]): Promise<strin
       for (const { labels = {}, value } of samples) gauge.set(labels, value);
     }
   }
-  return registry.metrics();
+  return (await registry.metrics()) + histograms;
 }
+
+/** prom-client can only observe: counts that exist already are written here. */
+function histogramText(name: string, help: string, samples: readonly HistogramSample[]): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  for (const { labels = {}, bounds, counts, sum } of samples) {
+    const own = Object.entries(labels).map(([label, value]) => `${label}="${escaped(value)}"`);
+    let total = 0;
+    for (const [index, count] of counts.entries()) {
+      total += count;
+      const bound = bounds[index] ?? '+Inf';
+      lines.push(`${name}_bucket{${[...own, `le="${bound}"`].join(',')}} ${total}`);
+    }
+    const suffix = own.length > 0 ? `{${own.join(',')}}` : '';
+    lines.push(`${name}_sum${suffix} ${sum}`, `${name}_count${suffix} ${total}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+const escaped = (value: string): string =>
+  value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');

@@ -19,6 +19,7 @@ import type { Audience } from './audience.ts';
 import type { InFlight } from './in-flight.ts';
 import { settleOnce } from './link-events.ts';
 import type { Pace, Paces } from './pace.ts';
+import { readProperties } from './properties.ts';
 import type { PlainPublish } from './publish-lane.ts';
 
 /** A connection, or what stands for one that has ended. */
@@ -277,7 +278,6 @@ function toMessage(
   packet: PublishPacket,
   will: boolean,
 ): Omit<InboundMessage, 'settle'> {
-  const { responseTopic, correlationData } = packet.properties ?? {};
   return {
     topic: packet.topic,
     parsed: parseTopic(packet.topic),
@@ -287,7 +287,6 @@ function toMessage(
     will,
     clientId: client.id,
     principal,
-    ...(responseTopic !== undefined && { responseTopic }),
-    ...(correlationData !== undefined && { correlationData }),
+    ...readProperties(packet.properties),
   };
 }

@@ -32,6 +32,7 @@ import { defaultBrokerLimits, type BrokerLimits } from './limits.ts';
 import { createLinkEvents } from './link-events.ts';
 import { openDoor, openSecureDoor, type Door, type SecureDoor } from './doors.ts';
 import { createPaces } from './pace.ts';
+import { propertiesOf } from './properties.ts';
 import type { LeftWill } from './sessions/left-wills.ts';
 import { sessionMarker } from './sessions/persistence.ts';
 import { sessionSweepMs } from './sessions/restore-sessions.ts';
@@ -409,17 +410,11 @@ export async function createEmbeddedBroker(options: EmbeddedBrokerOptions): Prom
           ),
       );
     },
-    publish(
-      topic,
-      payload,
-      { qos = 0, retain = false, correlationData, messageExpiry, onDelivered } = {},
-    ) {
+    publish(topic, payload, options = {}) {
+      const { qos = 0, retain = false, onDelivered } = options;
       const content = Buffer.from(payload);
       if (onDelivered) receipts.want(content, onDelivered);
-      const properties = {
-        ...(correlationData !== undefined && { correlationData: Buffer.from(correlationData) }),
-        ...(messageExpiry !== undefined && { messageExpiryInterval: messageExpiry }),
-      };
+      const properties = propertiesOf(options);
       return new Promise((resolve, reject) => {
         broker.publish(
           {

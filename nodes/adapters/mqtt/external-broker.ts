@@ -3,6 +3,7 @@ import type { Log } from '../../core/log.ts';
 import type { InboundMessage, MqttLink, PublishOptions } from '../../core/topic/ports.ts';
 import { branchFilter, parseTopic } from '../../core/topic/topics.ts';
 import { createLinkEvents, settleOnce } from './link-events.ts';
+import { propertiesOf, readProperties } from './properties.ts';
 import { createThrottledWarn } from './throttled-log.ts';
 
 export interface ExternalBrokerOptions {
@@ -134,16 +135,14 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
   async function publish(
     topic: string,
     payload: string | Uint8Array,
-    { qos = 0, retain = false, correlationData, messageExpiry }: PublishOptions = {},
+    options: PublishOptions = {},
   ): Promise<void> {
     if (!client.connected) throw new Error(`no connection to the MQTT broker ${url}`);
     if (unacknowledged >= maxUnacknowledgedPublications) {
       throw new Error(`the MQTT broker ${url} acknowledges too slowly`);
     }
-    const properties = {
-      ...(correlationData !== undefined && { correlationData: Buffer.from(correlationData) }),
-      ...(messageExpiry !== undefined && { messageExpiryInterval: messageExpiry }),
-    };
+    const { qos = 0, retain = false } = options;
+    const properties = propertiesOf(options);
     unacknowledged++;
     try {
       await client.publishAsync(topic, Buffer.from(payload), { qos, retain, properties });
@@ -176,7 +175,6 @@ export function createExternalBroker(options: ExternalBrokerOptions): MqttLink {
 }
 
 function inbound(packet: IPublishPacket, settle: (error?: Error) => void): InboundMessage {
-  const { responseTopic, correlationData } = packet.properties ?? {};
   return {
     topic: packet.topic,
     parsed: parseTopic(packet.topic),
@@ -184,8 +182,7 @@ function inbound(packet: IPublishPacket, settle: (error?: Error) => void): Inbou
     qos: packet.qos,
     retained: packet.retain,
     will: false,
-    ...(responseTopic !== undefined && { responseTopic }),
-    ...(correlationData !== undefined && { correlationData }),
+    ...readProperties(packet.properties),
     settle: settleOnce(settle),
   };
 }

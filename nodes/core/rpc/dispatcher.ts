@@ -23,6 +23,7 @@ import { createRefusalLog } from './refusal-log.ts';
 import { nearest } from './suggest.ts';
 import { cleanText } from '../text.ts';
 import type { CallHandler, Dispatcher, Outcome, RpcCall, RpcContext } from './types.ts';
+import type { WatchCalls } from './watch.ts';
 
 export interface DispatcherLimits {
   json: JsonLimits;
@@ -56,10 +57,29 @@ export function createDispatcher(deps: {
   mayTake?: AdmitCall;
   /** Told of every call that ends with -32005 or -32006, but of those that `mayTake` refused. */
   onRefused?: OnRefused;
+  /** Told of every call. */
+  watch?: WatchCalls;
   limits?: Partial<DispatcherLimits>;
   log: Log;
 }): Dispatcher {
   const { methods, clock, ids, authorize, mayTake, onRefused, log } = deps;
+  const begin = (
+    method: string,
+    notification: boolean,
+    context: RpcContext,
+  ): { within: RpcContext; ended: (error?: { code: number }) => void } => {
+    const { transport, principal, agent, traceparent } = context;
+    const watched = deps.watch?.({
+      ...{ method, transport, notification },
+      ...(principal && { principal: principal.id }),
+      ...(agent !== undefined && { agent }),
+      ...(traceparent !== undefined && { traceparent }),
+    });
+    if (!watched) return { within: context, ended: () => undefined };
+    const { traceparent: own } = watched;
+    const within = own === undefined ? context : { ...context, traceparent: own };
+    return { within, ended: (error) => watched.ended(error) };
+  };
   const limits = { ...defaults, ...deps.limits };
   const pending = createPendingCalls({ clock, limit: limits.pending });
   const logRefusal = createRefusalLog({ clock, log });
@@ -164,11 +184,13 @@ export function createDispatcher(deps: {
     }
     const notification = request.id === undefined;
     const { method, params } = request;
+    const { within, ended } = begin(method, notification, context);
     const outcome = await outcomeOf(() => {
-      const admitted = (): Promise<Outcome> => admit(request, notification, context, via);
+      const admitted = (): Promise<Outcome> => admit(request, notification, within, via);
       return mayTake ? mayTake({ method, params, bytes, context }).then(admitted) : admitted();
     });
     const answer = count(answerOf(outcome), request.method, context, params);
+    ended(answer.error);
     return request.id === undefined ? undefined : responseText(answer, request.id);
   };
 
@@ -196,9 +218,13 @@ export function createDispatcher(deps: {
     refuse,
 
     async invoke(method, params, context) {
-      const outcome = await outcomeOf(() => admit({ method, params }, false, context));
-      if (!('error' in outcome)) return outcome.result;
-      count(answerOf(outcome), method, context, params);
+      const { within, ended } = begin(method, false, context);
+      const outcome = await outcomeOf(() => admit({ method, params }, false, within));
+      if (!('error' in outcome)) {
+        ended();
+        return outcome.result;
+      }
+      ended(count(answerOf(outcome), method, context, params).error);
       throw asRpcError(outcome.error);
     },
 

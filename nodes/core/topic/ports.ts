@@ -19,6 +19,8 @@ export interface InboundMessage {
   /** MQTT 5 request/response properties. */
   responseTopic?: string;
   correlationData?: Uint8Array;
+  /** The sender's place in a trace, from the MQTT 5 user property of this name. */
+  traceparent?: string;
   /**
    * Ends the wait for the acknowledgement (PUBACK/PUBREC). Must be called exactly once; with an error an MQTT 5
    * client gets a negative acknowledgement and a 3.1.1 client none.
@@ -30,6 +32,8 @@ export interface PublishOptions {
   qos?: 0 | 1 | 2;
   retain?: boolean;
   correlationData?: Uint8Array;
+  /** Place in a trace, as MQTT 5 user property. */
+  traceparent?: string;
   /** Seconds after which an undelivered message is dropped (MQTT 5). */
   messageExpiry?: number;
   /** Called once when a device acknowledged that it got it (qos 1); an external broker does not tell. */

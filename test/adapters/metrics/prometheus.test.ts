@@ -26,6 +26,33 @@ describe('Prometheus text', () => {
     ]);
   });
 
+  it('has a histogram with the counts added up, by labels and without', async () => {
+    const text = await prometheusText([
+      {
+        name: 'h_seconds',
+        help: 'How long',
+        kind: 'histogram',
+        samples: [
+          { labels: { m: 'a"b' }, bounds: [0.1, 1], counts: [2, 1, 4], sum: 9.5 },
+          { bounds: [1], counts: [0, 0], sum: 0 },
+        ],
+      },
+    ]);
+    assert.deepEqual(text.split('\n').filter(Boolean), [
+      '# HELP h_seconds How long',
+      '# TYPE h_seconds histogram',
+      'h_seconds_bucket{m="a\\"b",le="0.1"} 2',
+      'h_seconds_bucket{m="a\\"b",le="1"} 3',
+      'h_seconds_bucket{m="a\\"b",le="+Inf"} 7',
+      'h_seconds_sum{m="a\\"b"} 9.5',
+      'h_seconds_count{m="a\\"b"} 7',
+      'h_seconds_bucket{le="1"} 0',
+      'h_seconds_bucket{le="+Inf"} 0',
+      'h_seconds_sum 0',
+      'h_seconds_count 0',
+    ]);
+  });
+
   it('keeps nothing from one time to the next', async () => {
     const family = {
       name: 'a_total',
