@@ -195,7 +195,10 @@ describe('MCP', function () {
           transport: 'mcp',
           principal_id: writer.id,
         });
-        assert.equal(events[0].action, 'authentication');
+        const [{ action, subject, details }] = events;
+        assert.deepEqual([action, subject], ['command', 'set_level']);
+        assert.ok(details.agent, 'what program gave it');
+        assert.ok(events.some((event: { action: string }) => event.action === 'authentication'));
       });
 
       it('answers a mistake with what repairs it, as a result the model reads', async () => {
