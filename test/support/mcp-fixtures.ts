@@ -139,8 +139,8 @@ export function withFixtures(surface: McpSurface, toggleTool: () => void): McpSu
       return says('Tool with logging executed successfully');
     },
     async test_logging_tool({ ctx }) {
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- what the suite tests
       // Told only where the request asks for a level.
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- what the suite tests
       await ctx.mcpReq.log('info', 'a diagnostic message');
       return says('logged');
     },

@@ -1,6 +1,7 @@
 import { aclCommands } from './acl.ts';
 import { auditCommands } from './audit.ts';
 import type { Command } from './command.ts';
+import { mcpCommands } from './mcp.ts';
 import { secretCommands } from './secrets.ts';
 import { tlsCommands } from './tls.ts';
 
@@ -8,11 +9,12 @@ import { tlsCommands } from './tls.ts';
 const commands: readonly Command[] = [
   ...aclCommands,
   ...auditCommands,
+  ...mcpCommands,
   ...secretCommands,
   ...tlsCommands,
 ];
 
-/** Runs `npm run hub -- <words>`. @returns the exit code: 0 done, 1 failed, 2 not understood */
+/** Runs `npm run hub -- <words>`, and `npx @llm-iot/node-red-hub <words>` where the package is not checked out. @returns the exit code: 0 done, 1 failed, 2 not understood */
 export async function runHubCommand(
   args: readonly string[],
   print: (line: string) => void,
