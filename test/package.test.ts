@@ -14,6 +14,7 @@ const name = '@llm-iot/node-red-hub';
 
 interface Manifest {
   version: string;
+  bin: Record<string, string>;
   dependencies: Record<string, string>;
   'node-red': { nodes: Record<string, string> };
 }
@@ -91,6 +92,19 @@ describe('the package as npm packs it', function () {
       files.filter((file) => /\.(ts|db|tgz|log)$|(^|\/)\./.test(file)),
       [],
     );
+  });
+
+  it('runs as a program: commands, and the bridge of MCP', async () => {
+    const [[command, file] = []] = Object.entries(manifest.bin);
+    // `npx @llm-iot/node-red-hub` looks for this name.
+    assert.equal(command, 'node-red-hub');
+    const bin = join(packageDir, file!);
+    const { stdout } = await run(process.execPath, [bin, '--help']);
+    assert.match(stdout, /^ {2}mcp \[--url URL\]/m);
+    assert.match(await readFile(bin, 'utf8'), /^#!\/usr\/bin\/env node\n/);
+    const bridge = run(process.execPath, [bin, 'mcp', '--url', 'http://127.0.0.1:9']);
+    bridge.child.stdin?.end();
+    assert.equal((await bridge).stdout, '');
   });
 
   for (const nodeRed of nodeRedVersions)

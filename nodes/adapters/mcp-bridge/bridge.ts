@@ -5,7 +5,7 @@ import { exchange, Unreachable, type Exchange } from './exchange.ts';
 export interface Bridge {
   /** Takes one message of the client. */
   take: (message: unknown) => void;
-  /** Ends what is under way, and the session. */
+  /** Waits a moment for answers, then ends what is under way, and the session. */
   close: () => Promise<void>;
 }
 
@@ -34,6 +34,7 @@ export function createBridge(deps: {
   const { url, key, write, log } = deps;
   const closing = new AbortController();
   const underWay = new Map<Id, AbortController>();
+  const answers = new Set<Promise<void>>();
   const followed = new Set<string>();
   let opening: JsonObject | undefined;
   let session: string | undefined;
@@ -235,9 +236,12 @@ export function createBridge(deps: {
       if (method === 'initialize') opening = message;
       if (method === 'resources/subscribe' && typeof uri === 'string') followed.add(uri);
       if (method === 'resources/unsubscribe' && typeof uri === 'string') followed.delete(uri);
-      void pass(message);
+      const passed = pass(message).finally(() => answers.delete(passed));
+      // A stream has no answer before its end.
+      if (method !== 'subscriptions/listen') answers.add(passed);
     },
     async close() {
+      await Promise.race([Promise.all(answers), pause(partingMs)]);
       const headers = headersFor();
       closing.abort();
       if (session === undefined) return;
