@@ -396,6 +396,12 @@ describe('MCP', function () {
         response.headers.get('www-authenticate'),
         'Bearer error="insufficient_scope", scope="llm_write"',
       );
+      const { events } = await ask(hub, 'audit.query', {
+        transport: 'mcp',
+        principal_id: reader.id,
+        action: 'refusal',
+      });
+      assert.equal(events[0].subject, 'device.execute');
     });
 
     it('a session is nobody else’s, and ends with its key', async () => {

@@ -59,6 +59,52 @@ describe('the running hub with an OAuth server', () => {
     await socket.close();
   });
 
+  it('over MCP a token is as good, and one that is not enough learns which would be', async () => {
+    const post = (token?: string): Promise<Response> =>
+      fetch(`${hub.url}/mcp`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'mcp-protocol-version': '2026-07-28',
+          'mcp-method': 'tools/call',
+          'mcp-name': 'device_execute',
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        },
+        body: JSON.stringify({
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: {
+            name: 'device_execute',
+            arguments: { device_id: 'nobody', command: 'read' },
+            _meta: {
+              'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+              'io.modelcontextprotocol/clientCapabilities': {},
+            },
+          },
+        }),
+      });
+    const metadata = `${hubUrl}/.well-known/oauth-protected-resource/mcp`;
+    const none = await post();
+    assert.equal(none.status, 401);
+    assert.equal(none.headers.get('www-authenticate'), `Bearer resource_metadata="${metadata}"`);
+    const guest = await post(await tokenOf('guests'));
+    assert.equal(guest.status, 403);
+    assert.equal(
+      guest.headers.get('www-authenticate'),
+      `Bearer error="insufficient_scope", scope="agents", resource_metadata="${metadata}"`,
+    );
+    const meant = { claims: { realm_access: { roles: ['agents'] } } };
+    const agent = await post(await oauth.token(`${hubUrl}/mcp`, meant));
+    assert.equal(agent.status, 200);
+    const { result } = (await agent.json()) as { result: { isError: boolean } };
+    assert.equal(result.isError, true);
+    const path = '/.well-known/oauth-protected-resource/mcp';
+    const told = (await (await fetch(hub.url + path)).json()) as Record<string, unknown>;
+    assert.equal(told['resource'], `${hubUrl}/mcp`);
+  });
+
   it('tells at its public address where tokens are given out', async () => {
     const path = '/.well-known/oauth-protected-resource/rpc';
     const response = await fetch(`${hub.url}/rpc`, {

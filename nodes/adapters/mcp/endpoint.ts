@@ -12,7 +12,12 @@ import type { Ids } from '../../core/ids.ts';
 import type { Log } from '../../core/log.ts';
 import { ErrorCode, RpcError } from '../../core/rpc/errors.ts';
 import { parseStrictJson } from '../../core/rpc/json.ts';
-import type { MethodDeclaration, MethodTable } from '../../core/rpc/types.ts';
+import type {
+  Dispatcher,
+  MethodDeclaration,
+  MethodTable,
+  RpcContext,
+} from '../../core/rpc/types.ts';
 import {
   matcherOf,
   type Authenticate,
@@ -93,6 +98,7 @@ interface Open {
 export function createMcpEndpoint(deps: {
   surface: McpSurface;
   methods: MethodTable;
+  dispatcher: Pick<Dispatcher, 'invoke' | 'refuse'>;
   watchers: Watchers;
   authenticate: Authenticate;
   /** Whether somebody who came in may still be here. */
@@ -112,7 +118,7 @@ export function createMcpEndpoint(deps: {
   log: Log;
   limits?: Partial<McpLimits>;
 }): McpEndpoint {
-  const { surface, methods, watchers, clock, ids, log } = deps;
+  const { surface, methods, dispatcher, watchers, clock, ids, log } = deps;
   const limits = { ...defaults, ...deps.limits };
   const takeTurn = createTurns({ calls: limits.concurrentCalls, bytes: limits.bodyBytes });
   const room = createRoom({ most: limits.bytesUnderWay, busy: limits.busyBytesUnderWay });
@@ -136,10 +142,17 @@ export function createMcpEndpoint(deps: {
   );
   let closing = false;
 
-  const refuse = (req: IncomingMessage, res: ServerResponse, status: number, error: RpcError) => {
+  /** Answers before the message was read; it is counted and on record as any call that was refused. */
+  const refuse = (
+    req: IncomingMessage,
+    res: ServerResponse,
+    status: number,
+    error: RpcError,
+    principal?: Principal,
+  ): void => {
     const wait = retryAfterOf(error);
     if (wait !== undefined) res.setHeader('Retry-After', retryAfter(wait));
-    const text = JSON.stringify({ jsonrpc: '2.0', error: error.toObject(), id: null });
+    const text = dispatcher.refuse(error, { principal, ...callerOf(req, 'mcp', deps.addressOf) });
     sendAndClose(req, res, status, text);
   };
   /** The same once the message has come in: the connection stays. */
@@ -176,7 +189,7 @@ export function createMcpEndpoint(deps: {
     }
     if (deps.stands(principal)) return principal;
     const reason = 'this key is shut out for now';
-    refuse(req, res, 403, new RpcError(ErrorCode.Unauthorized, reason));
+    refuse(req, res, 403, new RpcError(ErrorCode.Unauthorized, reason), principal);
     return undefined;
   };
 
@@ -231,24 +244,23 @@ export function createMcpEndpoint(deps: {
   };
 
   /** Whether the caller asks for a tool that somebody with more rights may use; then it is answered. */
-  const stepsUp = (
+  const stepsUp = async (
     res: ServerResponse,
     message: Record<string, unknown>,
-    principal: Principal,
-  ): boolean => {
+    context: RpcContext & { principal: Principal },
+  ): Promise<boolean> => {
     const declaration = toolOf(message, methods);
-    if (!declaration || mayCall(declaration, principal)) return false;
+    if (!declaration || mayCall(declaration, context.principal)) return false;
+    // It refuses, and puts that on record.
+    const error = await dispatcher
+      .invoke(declaration.name, {}, context)
+      .then(() => new RpcError(ErrorCode.Unauthorized, 'you may not use this tool'))
+      .catch((refused: unknown) => refused as RpcError);
     const scope = deps.scopeFor(declaration);
-    res.setHeader(
-      'WWW-Authenticate',
-      bearerChallenge('insufficient_scope', deps.metadataUrl, scope),
-    );
-    const reason = `you may not use ${declaration.name}`;
-    const error = new RpcError(ErrorCode.Unauthorized, reason, {
-      method: declaration.name,
-      allowed_roles: [...new Set([...declaration.roles, 'llm_admin'])],
-    });
-    answerError(res, 403, error, message['id']);
+    const challenge = bearerChallenge('insufficient_scope', deps.metadataUrl, scope);
+    const isRefused = error.code === ErrorCode.Unauthorized;
+    if (isRefused) res.setHeader('WWW-Authenticate', challenge);
+    answerError(res, isRefused ? 403 : 429, error, message['id']);
     return true;
   };
 
@@ -318,7 +330,7 @@ export function createMcpEndpoint(deps: {
     if (!received) return;
     await deps.whenOpen();
     const { message, bytes } = received;
-    if (res.destroyed || stepsUp(res, message, principal)) return;
+    if (res.destroyed || (await stepsUp(res, message, { ...from, principal }))) return;
     const uris = urisOf(message);
     const isStream = message['method'] === 'subscriptions/listen';
     if (isStream && uris.length > mostUris) {
@@ -346,8 +358,15 @@ export function createMcpEndpoint(deps: {
     fetch: (request: Request, options: McpHandlerRequestOptions) => Promise<Response>,
   ): Promise<void> => {
     const onerror = (error: Error): void => log.error(`MCP: ${error.message}`);
+    const answered = async (request: Request, options: McpHandlerRequestOptions = {}) => {
+      const response = await fetch(request, options);
+      // The client waits for the headers of a stream on which nothing is said yet; they are written by then.
+      if (response.headers.get('content-type')?.startsWith('text/event-stream'))
+        setImmediate(() => res.flushHeaders());
+      return response;
+    };
     const handle = toNodeHandler(
-      { fetch: (request, options = {}) => fetch(request, options) },
+      { fetch: answered },
       { onerror, maxRequestBodySize: limits.bodyBytes },
     );
     const asked = Object.assign(req, { auth: authInfoOf(caller) });
