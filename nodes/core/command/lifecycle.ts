@@ -115,9 +115,9 @@ export function runCommand(
     if (record.state === 'queued') await step('sent', { sent_at: now() });
   };
   const delivered = (): void => {
-    if (record.state !== 'queued' && record.state !== 'sent') return;
-    const at = now();
-    void step('delivered', { sent_at: record.sent_at ?? at, delivered_at: at });
+    // It may come before the broker's word that the command left, and after the answer.
+    if (record.state === 'queued') void step('sent', { sent_at: now() });
+    if (record.state === 'sent') void step('delivered', { delivered_at: now() });
   };
   send().catch(fail);
 

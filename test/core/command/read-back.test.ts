@@ -135,8 +135,9 @@ describe('a command with confirm', () => {
     const { execute, commands, reply, clock } = await setUp();
     const running = execute({ measurement_type: 'temperature', above: 1 });
     await settled();
+    const failed = assert.rejects(running, rpcError(-32007));
     await reply(commands, 0, { error: { code: -32007, message: 'stuck' } });
-    await assert.rejects(running, rpcError(-32007));
+    await failed;
     assert.equal(clock.pending(), 0);
   });
 

@@ -76,8 +76,9 @@ describe('a request_key', () => {
     await rig.registry.setStatus(device_id, 'online');
     const failing = commands.execute(params, writer);
     await settled();
+    const failed = assert.rejects(failing, rpcError(-32007, /stuck/));
     await rig.reply(commands, 0, { error: { code: -32007, message: 'stuck' } });
-    await assert.rejects(failing, rpcError(-32007, /stuck/));
+    await failed;
     await assert.rejects(commands.execute(params, writer), rpcError(-32007, /stuck/));
     commands.close();
     const again = await rig.start();

@@ -99,8 +99,9 @@ describe('command.revert', () => {
     const failing = revert(command_id);
     await settled();
     await assert.rejects(revert(command_id), rpcError(-32602, /undone already/));
+    const failed = assert.rejects(failing, rpcError(-32007));
     await reply(commands, 1, { error: { code: -32007, message: 'stuck' } });
-    await assert.rejects(failing, rpcError(-32007));
+    await failed;
     const keyed = { request_key: 'r' };
     const again = revert(command_id, writer, keyed);
     await settled();
