@@ -16,7 +16,7 @@ export function createMqttDeviceLink(
   }) => object | undefined,
 ): DeviceLink {
   return {
-    deliver: (targetId, { id, method, params, critical }, timeoutMs, onDelivered) =>
+    deliver: (targetId, { id, method, params, critical, traceparent }, timeoutMs, onDelivered) =>
       mqtt.publish(
         formatTopic({ branch: 'command-request', deviceId: targetId }),
         JSON.stringify({
@@ -27,6 +27,7 @@ export function createMqttDeviceLink(
         {
           ...{ qos: 1, messageExpiry: Math.ceil(timeoutMs / 1000) },
           ...(onDelivered && { onDelivered }),
+          ...(traceparent !== undefined && { traceparent }),
         },
       ),
     listens: (targetId) =>

@@ -44,11 +44,12 @@ export function paramsOf(message: HubMessage): Record<string, unknown> {
 /** By what way, from where and by what program the call of a message came; undefined for one of the flow itself. */
 export function originOf({ rpc }: HubMessage): CommandOrigin | undefined {
   if (!rpc) return undefined;
-  const { transport, address, agent } = rpc;
+  const { transport, address, agent, traceparent } = rpc;
   return {
     transport,
     ...(address !== undefined && { address }),
     ...(agent !== undefined && { agent }),
+    ...(traceparent !== undefined && { traceparent }),
   };
 }
 

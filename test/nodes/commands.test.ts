@@ -26,6 +26,9 @@ const nodes: TestNode[] = [
   { id: 'hastyBatch', type: 'llm-iot-execute', mode: 'batch', timeout: '0.1', outputs: 2 },
   { id: 'method', type: 'llm-iot-execute', mode: 'method', timeout: '', outputs: 2 },
   { id: 'alone', type: 'llm-iot-execute', mode: 'device', timeout: '', outputs: 1 },
+  ...['get', 'list', 'cancel', 'revert'].map((operation) => ({
+    ...{ id: operation, type: 'llm-iot-command-query', operation, policy: '', outputs: 2 },
+  })),
   { id: 'orphan', type: 'llm-iot-execute', mode: 'device', timeout: '', outputs: 2, hub: '' },
 ];
 
@@ -124,6 +127,27 @@ for (const nodeRed of nodeReds)
         payload: { device_id: lamp.id, command: 'turn_on', timeout_ms: 1 },
       });
       assert.equal(outputs[1]![0]!.error?.code, -32602, 'it is the caller’s that is checked');
+    });
+
+    it('command query: gets, lists, cancels and reverts; what it refuses goes to output 2', async () => {
+      const payloadOf = async (id: string, payload: object): Promise<Record<string, unknown>> => {
+        const { outputs, dones } = await rig.input(id, { payload });
+        assert.equal(dones, 1);
+        return outputs[0]![0]!.payload as Record<string, unknown>;
+      };
+      const codeOf = async (id: string, payload: object): Promise<number | undefined> =>
+        (await rig.input(id, { payload })).outputs[1]![0]!.error?.code;
+      const done = await payloadOf('device', { device_id: lamp.id, command: 'turn_on' });
+      const command_id = done['command_id'];
+      assert.equal((await payloadOf('get', { command_id }))['state'], 'done');
+      const { commands } = await payloadOf('list', { device_id: lamp.id, limit: 1 });
+      assert.deepEqual(
+        (commands as { command_id: string }[]).map((one) => one.command_id),
+        [command_id],
+      );
+      assert.equal(await codeOf('get', { command_id: 'none' }), -32602);
+      assert.equal(await codeOf('cancel', { command_id }), -32602, 'it has ended');
+      assert.equal(await codeOf('revert', { command_id }), -32602, 'the lamp names no inverse');
     });
 
     it('device: an unknown device goes to output 2, or to a Catch node', async () => {

@@ -13,6 +13,7 @@ export interface SentCommand {
   id: string;
   method: string;
   params: Params;
+  traceparent?: string;
   delivered: () => void;
 }
 

@@ -130,6 +130,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       { clock, history, link, log },
       {
         ...{ id, request, issuedBy: principal?.id ?? 'flow' },
+        ...(call.origin?.traceparent !== undefined && { traceparent: call.origin.traceparent }),
         more: { ...describe(call, options), ...kept, ...(before && { before }) },
         beforeSending: () => call.started(id),
       },

@@ -29,6 +29,7 @@ export interface CommandToRun {
   id: string;
   request: CommandRequest;
   issuedBy: string;
+  traceparent?: string;
   /** What else its record says from the start. */
   more?: Partial<CommandRecord>;
   /** Done beside storing it; it is not sent if this fails. */
@@ -44,7 +45,7 @@ export function runCommand(
   command: CommandToRun,
 ): RunningCommand {
   const { clock, history, link, log } = deps;
-  const { id, request, issuedBy, more, beforeSending } = command;
+  const { id, request, issuedBy, traceparent, more, beforeSending } = command;
   const { target, targetId, timeoutMs } = request;
   const now = (): string => new Date(clock.now()).toISOString();
   const end = Promise.withResolvers<ExecuteResult>();
@@ -107,7 +108,11 @@ export function runCommand(
     const { command: method, arguments: params } = request;
     await link.deliver(
       targetId,
-      { id, method, params, ...(request.critical && { critical: true }) },
+      {
+        ...{ id, method, params },
+        ...(request.critical && { critical: true }),
+        ...(traceparent !== undefined && { traceparent }),
+      },
       timeoutMs,
       delivered,
     );

@@ -14,7 +14,14 @@ export interface DeviceLink {
    */
   deliver(
     targetId: string,
-    command: { id: string; method: string; params: Record<string, unknown>; critical?: true },
+    command: {
+      id: string;
+      method: string;
+      params: Record<string, unknown>;
+      critical?: true;
+      /** The caller's place in a trace, for devices that take part in it. */
+      traceparent?: string;
+    },
     timeoutMs: number,
     onDelivered?: () => void,
   ): Promise<void>;
@@ -42,6 +49,8 @@ export interface CommandOrigin {
   address?: string;
   /** What program the caller says it is. */
   agent?: string;
+  /** The caller's place in a trace (W3C Trace Context). */
+  traceparent?: string;
 }
 
 /** What a command that waits needs to be sent later. */

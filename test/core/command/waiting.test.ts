@@ -340,11 +340,12 @@ describe('commands on record', () => {
       { device_id, command: 'open', reason: 'it is hot' },
       writer,
       undefined,
-      { transport: 'mcp', address: '10.0.0.1', agent: 'desk 1.2' },
+      { transport: 'mcp', address: '10.0.0.1', agent: 'desk 1.2', traceparent: 'a trace' },
     );
     await settled();
     await rig.reply(commands, 0);
     await running;
+    assert.equal(rig.sent[0]?.traceparent, 'a trace');
     const [entry] = rig.audited;
     assert.deepEqual(
       [entry?.principal?.id, entry?.transport, entry?.address, entry?.isAnswer],
