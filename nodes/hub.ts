@@ -149,10 +149,12 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     wsPath: root + (def.wsPath || '/ws'),
     metricsPath: root + (def.metricsPath || '/metrics'),
     mcpPath: mcpPathOf(def.mcpPath, process.env['LLM_IOT_MCP_PATH'], root),
+    documentsPath: documentsPathOf(process.env['LLM_IOT_DOCUMENTS_PATH'], root),
   };
   const folder = isAbsolute(dataDir) ? dataDir : join(process.cwd(), dataDir);
   return {
     dataDir: folder,
+    baseUrl: baseUrl(RED.settings),
     ...paths,
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
@@ -178,6 +180,12 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
 function mcpPathOf(field: string | undefined, variable: string | undefined, root: string): string {
   const path = field?.trim() || (variable ?? '/mcp').trim();
   return path === '' || path === '-' ? '' : root + path;
+}
+
+/** The root unless told, where a flow serves the same paths itself; a dash switches the documents off. */
+function documentsPathOf(variable: string | undefined, root: string): string | undefined {
+  const path = (variable ?? '').trim().replace(/\/$/, '');
+  return path === '-' ? undefined : root + path;
 }
 
 /** TLS is a matter of the embedded broker's form; with an external one, of the environment. */

@@ -48,6 +48,7 @@ import { createHubCalls } from './hub-calls.ts';
 import { createHubBackup, type HubBackup } from './hub-backup.ts';
 import { createHubMcp, type HubMcp } from './hub-mcp.ts';
 import { createHubCommands } from './hub-commands.ts';
+import { createHubDescription, type HubDescription } from './hub-description.ts';
 import { createHubMetrics } from './hub-metrics.ts';
 import { createHubBehaviour } from './hub-behaviour.ts';
 import { createHubOAuth, type HubOAuth } from './hub-oauth.ts';
@@ -107,6 +108,7 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   metricsEndpoint(req: IncomingMessage, res: ServerResponse): void;
   rpcSocket: RpcSocket;
   mcp: HubMcp;
+  description: HubDescription;
   /** Takes nothing more in, and resolves when all that came in is settled and answered. */
   drain(): Promise<void>;
   newKeys: NewHubKeys;
@@ -299,6 +301,12 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       oauth: settings.oauth,
       metadataUrl: oauth.metadataUrl(settings.mcpPath ?? ''),
     });
+    const description = createHubDescription({
+      ...{ methods, mqtt, streams, settings, authenticate, stands, gate },
+      ...{ addressOf, certificateOf, clock, ids },
+      mayTake: limits.mayTake,
+      metadataUrl: oauth.metadataUrl(settings.rpcPath),
+    });
     const liveClients: Pick<RpcSocket, 'disconnect'> = {
       disconnect(who) {
         rpcSocket.disconnect(who);
@@ -413,6 +421,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         certificateOf,
       }),
       rpcSocket,
+      description,
       mcp,
       async drain() {
         gate.shut();
@@ -425,6 +434,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       announced: false,
       async close() {
         presence.close();
+        description.close();
         inbound.close();
         deliveries.close();
         commands.close();

@@ -62,6 +62,8 @@ export function mountHub(
   for (const path of own.keys())
     if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
   // What names the hub as a whole is told by the first of several.
+  for (const [path, handler] of hub.description.endpoints)
+    if (!routes.has(path)) own.set(path, guardRoute(handler));
   for (const [path, handler] of hub.documents) if (!routes.has(path)) own.set(path, handler);
   const detach = hub.tls.attach(server, usesHubFiles);
   const admitted =

@@ -50,12 +50,16 @@ export interface AuditSettings {
 /** All a hub is made from. Two equal settings make the same hub: it is kept over a deploy then. */
 export interface HubSettings {
   dataDir: string;
+  /** Address of the HTTP server as a person on this machine reaches it. */
+  baseUrl?: string;
   /** From the root of the HTTP server, as are the other two. */
   rpcPath: string;
   wsPath: string;
   metricsPath: string;
   /** Of MCP; none without it. */
   mcpPath?: string;
+  /** In front of `/tools`, `/asyncapi.json` and `/llms.txt`, from the root; undefined: they are not served. */
+  documentsPath?: string | undefined;
   /** Seconds; what devices are told to keep to. */
   heartbeatInterval: number;
   telemetryInterval: number;

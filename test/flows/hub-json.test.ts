@@ -68,6 +68,7 @@ describe('flows/hub.json', () => {
       'hub.info',
       'hub.health',
       'rpc.methods',
+      'rpc.discover',
     ];
     for (const method of promised)
       assert.equal(methods.filter((name) => name === method).length, 1, method);

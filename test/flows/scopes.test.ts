@@ -164,6 +164,7 @@ describe('scopes with the running hub', function () {
   /** Every reading call there is, by a caller who tries to reach all devices. */
   const readings = (asked: readonly string[]): [method: string, params: object][] => [
     ['rpc.methods', {}],
+    ['rpc.discover', {}],
     ['hub.info', {}],
     ['hub.health', {}],
     ['audit.query', {}],

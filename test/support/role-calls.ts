@@ -70,6 +70,7 @@ export const roleCalls: Record<string, RoleCall> = {
   'key.revoke': ofKey,
   'key.rotate': ofKey,
   'key.signing_secret': ofKey,
+  'rpc.discover': none,
   'rpc.methods': none,
   'schema.get': { params: () => ({ name: 'mcu' }) },
   'schema.list': none,

@@ -42,6 +42,7 @@ export const methodRoles: Readonly<Record<string, readonly Role[] | 'open'>> = {
   'key.revoke': administrators,
   'key.rotate': ['device'],
   'key.signing_secret': administrators,
+  'rpc.discover': everybody,
   'rpc.methods': everybody,
   'schema.get': everybody,
   'schema.list': everybody,

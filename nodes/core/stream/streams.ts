@@ -3,9 +3,9 @@ import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import { narrowsDevices, type CanSee } from '../security/scope-rules.ts';
 import type { OwnerOf } from '../security/topic-acl.ts';
 import type { Principal } from '../security/types.ts';
-import { matchingKeys, parsePattern, patternKey } from './channels.ts';
+import { matchingKeys, ofHub, parsePattern, patternKey } from './channels.ts';
 import type { ChannelPattern } from './channels.ts';
-import type { Audience, Streams } from './types.ts';
+import { methodsChannel, type Audience, type Streams } from './types.ts';
 import { createUpdateQueue, updateHead } from './update-queue.ts';
 import type { QueueLimits, UpdateQueue } from './update-queue.ts';
 
@@ -151,6 +151,14 @@ export function createStreams(deps: {
       for (const { queue } of matching) queue.push(head);
     },
 
+    publishMethods(data, timestamp) {
+      const matching = index.get(patternKey(ofHub.id, ofHub.kind));
+      if (!matching) return;
+      const time = new Date(timestamp).toISOString();
+      const head = updateHead(methodsChannel, time, serialise(data), false);
+      for (const { queue } of matching.keys()) queue.push(head);
+    },
+
     drain(session) {
       subscribers.get(session.id)?.queue.flush();
     },
@@ -192,7 +200,7 @@ function requireOwn(
   channel: string,
   ownerOf: OwnerOf | undefined,
 ): void {
-  if (principal.role !== 'device') return;
+  if (principal.role !== 'device' || id === ofHub.id) return;
   const own = principal.device_id;
   if (own !== undefined && (id === own || ownerOf?.(id) === own)) return;
   throw new RpcError(

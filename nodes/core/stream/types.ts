@@ -14,6 +14,9 @@ export interface StreamSession {
 export const channelKinds = ['telemetry', 'status', 'alerts', 'events', 'commands'] as const;
 export type ChannelKind = (typeof channelKinds)[number];
 
+/** The one channel that is about the hub: its methods changed. Only who names it follows it. */
+export const methodsChannel = 'hub.methods';
+
 export type Audience = 'all' | 'named';
 
 /** Subscriptions and their bounded queues (specification section 5.1). */
@@ -46,6 +49,8 @@ export interface Streams {
     timestamp: number,
     audience?: Audience,
   ): void;
+  /** Tells those who named `hub.methods` of it that the methods changed, as `stream.update`. */
+  publishMethods(data: { revision: string }, timestamp: number): void;
   /** The session can be written to again: its queue is flushed. */
   drain(session: StreamSession): void;
   /** Forgets a session and all of its subscriptions. */

@@ -18,12 +18,18 @@ export interface UpdateQueue {
 
 /**
  * A `stream.update` (specification section 5.1) but for its end, so that all sessions share one text. What is in `data` is
- * from devices, and labelled so.
+ * from devices, and labelled so, unless the hub itself says it.
  */
-export function updateHead(channel: string, timestamp: string, data: string): string {
+export function updateHead(
+  channel: string,
+  timestamp: string,
+  data: string,
+  fromDevice = true,
+): string {
+  const untrusted = fromDevice ? '"untrusted":["data"],' : '';
   return (
     `{"jsonrpc":"2.0","method":"stream.update","params":{"channel":${JSON.stringify(channel)},` +
-    `"timestamp":"${timestamp}","untrusted":["data"],"data":${data}`
+    `"timestamp":"${timestamp}",${untrusted}"data":${data}`
   );
 }
 

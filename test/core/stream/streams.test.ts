@@ -52,6 +52,27 @@ const refuses = (fn: () => unknown, code: number, details: Record<string, unknow
 };
 
 describe('streams', () => {
+  it('tells those who named hub.methods, whatever their role and scope, and nobody else, that methods changed', () => {
+    const streams = create();
+    const narrow = createSession({ id: 'n', role: 'llm_read', scope: { device_ids: ['d1'] } });
+    const device = createSession({ id: 'k', role: 'device', device_id: 'd1' });
+    const all = createSession();
+    for (const { session } of [narrow, device]) streams.subscribe(session, ['hub.methods']);
+    streams.subscribe(all.session, ['*', 'device.*.*']);
+    streams.publishMethods({ revision: 'r1' }, at);
+    assert.deepEqual(narrow.updates(), device.updates());
+    assert.deepEqual(narrow.updates()[0]?.params, {
+      channel: 'hub.methods',
+      timestamp: '2025-09-30T10:36:00.000Z',
+      data: { revision: 'r1' },
+    });
+    assert.deepEqual(all.updates(), []);
+    streams.unsubscribe(narrow.session, { channels: ['hub.methods'] });
+    streams.publishMethods({ revision: 'r2' }, at);
+    assert.equal(narrow.updates().length, 1);
+    assert.equal(device.updates().length, 2);
+  });
+
   it('send stream.update as the specification shows it', () => {
     const streams = create();
     const { session, updates } = createSession();
