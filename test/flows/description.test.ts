@@ -42,7 +42,11 @@ describe('the hub describes itself', function () {
   let kitchen: TestDevice;
   let office: TestDevice;
 
-  const get = (path: string, key: string | undefined = hub.adminKey, more: RequestInit = {}) =>
+  const get = (
+    path: string,
+    key: string | undefined = hub.adminKey,
+    more: { method?: string; body?: string; headers?: Record<string, string> } = {},
+  ) =>
     fetch(hub.url + path, {
       ...more,
       headers: { ...(key !== '' && { authorization: `Bearer ${key}` }), ...more.headers },

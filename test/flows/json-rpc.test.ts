@@ -33,6 +33,7 @@ const methods = [
   'device.update',
   'hub.health',
   'hub.info',
+  'rpc.discover',
   'rpc.methods',
   'schema.get',
   'schema.list',
@@ -665,6 +666,7 @@ describe('JSON-RPC 2.0 of the running hub', function () {
     it('a device key may call no method that is not for devices', async () => {
       const forAll = [
         'hub.health',
+        'rpc.discover',
         'rpc.methods',
         'schema.get',
         'schema.list',

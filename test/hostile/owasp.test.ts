@@ -340,7 +340,7 @@ describe('the OWASP API Security Top 10 on a running hub', function () {
       'hub.info\u0000',
       'hub%2einfo',
       'hub/info',
-      'rpc.discover',
+      'rpc.describe',
     ];
     for (const name of spelt) {
       const { error } = await call(hub, name, {}, attacker.key);
