@@ -9,6 +9,8 @@ export interface HubEvents {
   offline: { device: DeviceRecord; reason: string };
   updated: { device: DeviceRecord };
   removed: { device: DeviceRecord };
+  /** What a device or its sensors measure is another than before: the first reading of its kind came. */
+  learned: { device: DeviceRecord };
   sensor_discovered: { device: DeviceRecord; sensor: SensorRecord };
   /** The set of methods this device offers, or the schema of one, is another than before. */
   methods_changed: { device: DeviceRecord };

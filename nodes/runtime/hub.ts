@@ -17,6 +17,8 @@ import { createDeviceService, type DeviceService } from '../core/device/service.
 import { createEmitter, type Emitter, type HubEvents } from '../core/events.ts';
 import type { Log } from '../core/log.ts';
 import { createDispatcher } from '../core/rpc/dispatcher.ts';
+import { createResolver } from '../core/naming/resolver.ts';
+import type { Resolver } from '../core/naming/types.ts';
 import { createMethodTable } from '../core/rpc/method-table.ts';
 import type { CallHandler, Dispatcher, MethodDeclaration, MethodTable } from '../core/rpc/types.ts';
 import type { SchemaRegistry } from '../core/schema/ports.ts';
@@ -74,6 +76,8 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   devices: DeviceRegistry;
   presence: DeviceService;
   schemas: SchemaRegistry;
+  /** What is meant by a phrase in plain language. */
+  naming: Resolver;
   commands: CommandExecutor;
   alerts: Alerts;
   methods: MethodTable;
@@ -190,6 +194,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       createDeviceRegistry({ records, keys, schemas, clock, ids, events, settings, attest }),
     );
     await devices.load();
+    const naming = createResolver({ devices, events });
 
     const presence = createDeviceService({ registry: devices, clock, events, log });
     const hasDevice = (id: string): boolean => devices.ownerOf(id) === id;
@@ -337,6 +342,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       devices,
       presence,
       schemas,
+      naming,
       commands,
       alerts,
       methods,

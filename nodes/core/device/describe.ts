@@ -5,6 +5,7 @@ import { cleanText } from '../text.ts';
 
 const largestSchema = 64 * 1_024;
 const mostLabels = 32;
+const mostAliases = 20;
 
 /** Longest texts of each kind, in UTF-16 units. */
 export const textLimits = {
@@ -13,6 +14,7 @@ export const textLimits = {
   hardwareId: 128,
   label: 64,
   labelValue: 256,
+  alias: 64,
 };
 
 /**
@@ -54,6 +56,26 @@ export function labelsOf(params: JsonObject): Record<string, string> | undefined
       return [cleanText(key, textLimits.label), cleanText(value, textLimits.labelValue)];
     }),
   );
+}
+
+/** Aliases, cleaned and each once; undefined if absent. @throws RpcError -32602 */
+export function aliasesOf(params: JsonObject): string[] | undefined {
+  const aliases = params['aliases'] ?? undefined;
+  if (aliases === undefined) return undefined;
+  if (!Array.isArray(aliases)) throw invalidParam('aliases', 'aliases must be a list of strings');
+  if (aliases.length > mostAliases)
+    throw invalidParam('aliases', `a device may have ${mostAliases} aliases at most`);
+  const clean = aliases.map((alias: unknown, index) => {
+    if (typeof alias !== 'string')
+      throw invalidParam(`aliases[${index}]`, 'an alias must be a string');
+    if (alias.length > textLimits.alias)
+      throw invalidParam(
+        `aliases[${index}]`,
+        `an alias may have ${textLimits.alias} characters at most`,
+      );
+    return cleanText(alias, textLimits.alias);
+  });
+  return [...new Set(clean.filter((alias) => alias !== ''))];
 }
 
 /** What makes the hardware recognisable: the param, else the schema's own number. */

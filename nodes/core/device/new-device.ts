@@ -2,7 +2,7 @@ import type { JsonObject } from '../document.ts';
 import { optionalNumber, requiredString } from '../params.ts';
 import type { SchemaRegistry } from '../schema/ports.ts';
 import { cleanText } from '../text.ts';
-import { cleanParam, identityOf, labelsOf, textLimits } from './describe.ts';
+import { aliasesOf, cleanParam, identityOf, labelsOf, textLimits } from './describe.ts';
 import type { DeviceSettings } from './ports.ts';
 import type { DeviceRecord } from './types.ts';
 
@@ -44,6 +44,7 @@ export function describeNewDevice(
   const type = cleanText(requiredString(params, 'device_type'), textLimits.deviceType);
   const identity = identityOf(schema);
   const location = cleanParam(params, 'location', textLimits.name);
+  const aliases = aliasesOf(params) ?? [];
   return {
     device_id: id,
     ...(hardwareId !== undefined && { hardware_id: hardwareId }),
@@ -53,6 +54,7 @@ export function describeNewDevice(
     ...identity,
     ...(location !== undefined && { location }),
     labels: labelsOf(params) ?? {},
+    ...(aliases.length > 0 && { aliases }),
     static_schema: schema,
     ...declarationsOf(schemas, schema),
     status: 'online',

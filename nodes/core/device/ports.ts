@@ -94,8 +94,8 @@ export interface DeviceRegistry {
    */
   list(params: Params): { devices: DeviceSummary[]; cursor?: string };
   /**
-   * `device.update`: `{ device_id, name?, location?, labels? }`; `location: null` takes it away, labels are replaced
-   * as a whole. @throws RpcError -32000, -32602
+   * `device.update`: `{ device_id, name?, location?, labels?, aliases? }`; `location: null` takes it away, labels and
+   * aliases are replaced as a whole. @throws RpcError -32000, -32602
    */
   update(params: Params): Promise<DeviceRecord>;
   /** Removes a device with its sensors and keys; its readings are the caller's. @throws RpcError -32000 */

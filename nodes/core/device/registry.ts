@@ -7,7 +7,7 @@ import { quoted } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
 import { devicesOf } from '../security/scope-rules.ts';
 import { cleanText } from '../text.ts';
-import { cleanParam, labelsOf, textLimits } from './describe.ts';
+import { aliasesOf, cleanParam, labelsOf, textLimits } from './describe.ts';
 import { listDevices, listSensors } from './listing.ts';
 import { createMethodRegistration } from './methods.ts';
 import type { DeviceRegistry } from './ports.ts';
@@ -113,9 +113,12 @@ function registryOver(
     methodOwners: (name) => store.methodOwners(name),
     methodNames: () => store.methodNames(),
     async learn(id, measurements) {
+      const before = store.target(id);
       if (store.sensor(id))
         await store.changeSensor(id, (sensor) => withLearned(sensor, measurements));
       else await store.change(id, (device) => withLearned(device, measurements));
+      const after = store.target(id);
+      if (after && after !== before) events.emit('learned', { device: after.device });
     },
     async setAppliedConfig(id, config) {
       if (store.sensor(id))
@@ -152,16 +155,19 @@ function registryOver(
     const name = cleanParam(params, 'name', textLimits.name);
     const location = cleanParam(params, 'location', textLimits.name);
     const labels = labelsOf(params);
+    const aliases = aliasesOf(params);
     const dropsLocation = 'location' in params && location === undefined;
-    if (name === undefined && location === undefined && !labels && !dropsLocation)
-      throw invalidParam('name', 'give at least one of name, location and labels');
+    if (name === undefined && location === undefined && !labels && !aliases && !dropsLocation)
+      throw invalidParam('name', 'give at least one of name, location, labels and aliases');
     return (device) => {
       const next: DeviceRecord = {
         ...device,
         ...(name !== undefined && { name }),
         ...(location !== undefined && { location }),
         ...(labels && { labels }),
+        ...(aliases && { aliases }),
       };
+      if (aliases?.length === 0) delete next.aliases;
       if (dropsLocation) delete next.location;
       return next;
     };

@@ -30,6 +30,7 @@ const ofDevice = [
   ],
   ...[
     'labels',
+    'aliases',
     'static_schema',
     'measurements',
     'commands',

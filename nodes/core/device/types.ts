@@ -60,6 +60,8 @@ export interface DeviceRecord {
   firmware_version?: string;
   location?: string;
   labels: Record<string, string>;
+  /** Other things people call it, in any language. */
+  aliases?: string[];
   static_schema: Record<string, unknown>;
   /** Semantic version of the schema the static schema was validated against. */
   schema_version: string;
