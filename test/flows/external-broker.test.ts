@@ -164,6 +164,26 @@ describe('the shipped flow with Mosquitto as its broker', function () {
     assert.deepEqual(result, { state: 'off' });
   });
 
+  it('a command that waits goes to the device when it is back; nobody tells that it was delivered', async () => {
+    const board = await join(roomNode('loft'));
+    await board.publish('status', 'offline');
+    await becomes(board.id, 'offline');
+    const params = { device_id: board.id, command: 'ring', wait: true };
+    const { status, command_id } = await ask(hub, 'device.execute', params);
+    assert.equal(status, 'queued');
+    board.mqtt.on('message', (_topic, payload) => {
+      const { id } = JSON.parse(payload.toString()) as { id: string };
+      void board.publish('command/response', { jsonrpc: '2.0', id, result: {} });
+    });
+    await board.publish('status', 'online');
+    await board.mqtt.subscribeAsync(`llm-iot/devices/${board.id}/command/request`, { qos: 1 });
+    const record = await eventually('it is done', async () => {
+      const found = await ask(hub, 'command.get', { command_id });
+      return found.state === 'done' && found;
+    });
+    assert.ok('sent_at' in record && !('delivered_at' in record));
+  });
+
   it('a last will takes the device offline with an alarm on llm-iot/alerts/error, and a reading brings it back', async () => {
     const made = await ask(hub, 'device.register', roomNode('garage'), hub.registrationKey);
     const listener = await connectAsync(mosquitto.url, { reconnectPeriod: 0 });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { createWaitingCommands } from '../../../nodes/core/command/waiting.ts';
 import type { CommandState } from '../../../nodes/core/command/types.ts';
 import { readPolicy } from '../../../nodes/core/security/policy.ts';
 import { createCommandExecutor } from '../../../nodes/core/command/executor.ts';
-import { createCommandGuard } from '../../../nodes/core/command/guard.ts';
+import { closedGuard, createCommandGuard } from '../../../nodes/core/command/guard.ts';
 import { createAuditTrail } from '../../../nodes/core/security/audit.ts';
+import { createFakeClock } from '../../support/fake-clock.ts';
 import { admin, createCommandRig, writer } from '../../support/command-rig.ts';
 import { createMemoryLog, rpcError, settled } from '../../support/domain.ts';
 
@@ -197,6 +199,71 @@ describe('a command that waits for its device', () => {
       ],
     );
     assert.equal(rig.sent.length, 0);
+  });
+
+  it('is signed when it comes, and cancelled when it becomes critical afterwards', async () => {
+    const rig = createCommandRig();
+    let critical: string[] = ['open'];
+    const signatures: unknown[] = [];
+    const commands = await createCommandRig({
+      ...{ registry: rig.registry, records: rig.records, clock: rig.clock },
+      guard: {
+        ...closedGuard,
+        isCritical: ({ command }) => critical.includes(command),
+        requireSignature: ({ params }) => {
+          signatures.push(params['signature']);
+          return Promise.resolve();
+        },
+      },
+    }).start();
+    const { device_id } = await rig.register();
+    await rig.goesAway(device_id);
+    const give = async (command: string): Promise<string> =>
+      (await commands.execute({ device_id, command, wait: true, signature: command }, writer))
+        .command_id;
+    const [signed, plain] = [await give('open'), await give('dim')];
+    critical = ['open', 'dim'];
+    await rig.comesBack(commands, device_id);
+    const stateOf = (id: string): unknown => commands.get({ command_id: id }, admin).state;
+    assert.deepEqual([stateOf(signed), stateOf(plain)], ['sent', 'queued']);
+    rig.clock.advance(10_000);
+    await settled();
+    assert.deepEqual([stateOf(signed), stateOf(plain)], ['timed_out', 'cancelled']);
+    assert.match(JSON.stringify(commands.get({ command_id: plain }, admin)), /became critical/);
+    assert.deepEqual(signatures, ['open'], 'no signature is asked for twice');
+  });
+
+  it('has its effect read back when it is sent, for those who ask later', async () => {
+    const rig = createCommandRig();
+    const { device_id } = await rig.register({}, { measurements: [{ measurement_type: 'level' }] });
+    await rig.goesAway(device_id);
+    const commands = await rig.start();
+    const confirm = { measurement_type: 'level', above: 5 };
+    const params = { device_id, command: 'fill', wait: true, confirm };
+    const { command_id } = await commands.execute(params, writer);
+    const reading = { device_id, measurement_type: 'level', value: 6 };
+    commands.observe([{ ...reading, timestamp: rig.clock.now() }]);
+    await rig.comesBack(commands, device_id);
+    await rig.reply(commands, 0);
+    assert.equal(commands.get({ command_id }, writer).confirmed, undefined);
+    commands.observe([{ ...reading, timestamp: rig.clock.now() }]);
+    await settled();
+    const { state, confirmed, reading: shown } = commands.get({ command_id }, writer);
+    assert.deepEqual([state, confirmed, shown?.value], ['done', true, 6]);
+  });
+
+  it('is bounded in all, counting those that are being stored', () => {
+    const waiting = createWaitingCommands({
+      ...{ clock: createFakeClock(), onExpired: () => undefined },
+      ...{ mostOfDevice: 2, most: 3 },
+    });
+    const free = waiting.reserve('a');
+    waiting.reserve('a');
+    assert.throws(() => waiting.reserve('a'), rpcError(-32006, /2 commands wait for this device/));
+    waiting.reserve('b');
+    assert.throws(() => waiting.reserve('c'), rpcError(-32006, /3 commands wait for their/));
+    free();
+    waiting.reserve('c');
   });
 
   it('is bounded for a device, in its arguments and in its time', async () => {
