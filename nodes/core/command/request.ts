@@ -106,11 +106,11 @@ export function readRequest(
   const declaration = declarationOf(target, command);
   const { commands } = target.sensor ?? target.device;
   requireCommandOfRole(principal, command, declaration, commands);
-  if (declaration?.arguments) checkArguments(declaration.arguments, args);
+  const sensitive = sensitiveNamesOf(target.sensor ?? target.device);
+  if (declaration?.arguments) checkArguments(declaration.arguments, args, sensitive);
   const asked = optionalNumber(params, 'timeout_ms', timeoutBounds);
   const usual = declaration?.timeout_ms ?? defaultTimeoutMs;
   const timeoutMs = asked ?? Math.min(timeoutBounds.max, Math.max(timeoutBounds.min, usual));
-  const sensitive = sensitiveNamesOf(target.sensor ?? target.device);
   const critical = declaration?.critical === true;
   return {
     ...{ target, targetId, command, arguments: args, timeoutMs, sensitive, critical },
@@ -133,10 +133,19 @@ export function declarationOf(target: Target, command: string): CommandDeclarati
   });
 }
 
-function checkArguments(schema: JsonSchema, args: JsonObject): void {
+function checkArguments(
+  schema: JsonSchema,
+  args: JsonObject,
+  sensitive: ReadonlySet<string>,
+): void {
   let check = compiled.get(schema);
   if (!check) compiled.set(schema, (check = compileSchema(schema)));
-  const problems = check(args) ?? [];
+  const found = check(args) ?? [];
+  // What would repair a secret holds it.
+  const problems = found.map(({ fix, ...problem }) => {
+    const isSecret = problem.field.split(/[.[\]]+/).some((name) => sensitive.has(name));
+    return { ...problem, ...(fix && !isSecret && { fix }) };
+  });
   const [first] = problems;
   if (!first) return;
   const details = problemDetails(problems, 'arguments');

@@ -79,7 +79,8 @@ const makers: Record<string, (failure: Failure) => ValidationProblem> = {
   },
   type(failure) {
     const { at, params, schema, data } = failure;
-    const value = nearestOfType(data, schema);
+    // What is secret is in no error, not even for who sent it.
+    const value = schema['x-sensitive'] === true ? undefined : nearestOfType(data, schema);
     const problem = withExpected({ ...failure, message: `must be ${typeNames(params['type'])}` });
     return withFix(problem, value === undefined ? undefined : { set: { [at]: value } });
   },

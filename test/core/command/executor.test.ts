@@ -301,6 +301,37 @@ describe('executing a command', () => {
     await running;
   });
 
+  it('has nothing of a secret argument in what would repair it', async () => {
+    const { register, execute } = createCommands();
+    const pin = { type: 'object', properties: { at: { items: { type: 'string' } } } };
+    const argumentsOf = (marked: object): object => ({
+      ...{ type: 'object', properties: { pin: { ...pin, ...marked }, level: { type: 'number' } } },
+    });
+    const { device_id } = await register(
+      {},
+      {
+        commands: [
+          { name: 'join', arguments: argumentsOf({ 'x-sensitive': true }) },
+          { name: 'open', arguments: argumentsOf({}) },
+        ],
+      },
+    );
+    for (const [command, args] of [
+      ['join', { pin: { at: [1234] } }],
+      ['open', { pin: { at: [1234] } }],
+    ] as const)
+      await assert.rejects(execute({ device_id, command, arguments: args }), (error: RpcError) => {
+        assert.equal(error.code, -32602);
+        assert.ok(!JSON.stringify(error.toObject()).includes('1234'));
+        return true;
+      });
+    const plain = execute({ device_id, command: 'open', arguments: { level: '7' } });
+    await assert.rejects(plain, (error: RpcError) => {
+      assert.deepEqual(error.details['fix'], { set: { 'arguments.level': 7 } });
+      return true;
+    });
+  });
+
   it('refuses params that make no sense', async () => {
     const { register, execute } = createCommands();
     const { device_id } = await register();
