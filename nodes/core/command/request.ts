@@ -149,6 +149,13 @@ function checkArguments(
   const [first] = problems;
   if (!first) return;
   const details = problemDetails(problems, 'arguments');
+  // The schema is the device's: its words are in what would do.
+  const untrusted = ['field', 'allowed', 'nearest', 'expected', 'problems', 'fix'].filter(
+    (member) => details[member] !== undefined,
+  );
   const place = placeName(details.field ?? 'arguments');
-  throw new RpcError(ErrorCode.InvalidParams, `${place} ${first.problem}`, details);
+  throw new RpcError(ErrorCode.InvalidParams, `${place} ${first.problem}`, {
+    ...details,
+    untrusted,
+  });
 }

@@ -27,6 +27,11 @@ export function isPlainPlace(field: string): boolean {
   return field.length <= 100 && plainPath.test(field);
 }
 
+/** Whether a text can be nothing but a name: what a device made up is put into a change only if it is that. */
+export function isPlainWord(text: string): boolean {
+  return /^[\w.@/*+:%-]{1,128}$/.test(text);
+}
+
 /** A value of JSON in a sentence: texts quoted, numbers and the like as they are, all else cut. */
 export function valueName(value: unknown): string {
   if (typeof value === 'string') return quoted(value);

@@ -1,6 +1,6 @@
 import { ErrorCode } from './error-codes.ts';
 import type { Fix, LookUp } from './fix.ts';
-import { isPlainPlace, placeName, quoted, valueName } from './quoted.ts';
+import { isPlainPlace, isPlainWord, placeName, quoted, valueName } from './quoted.ts';
 
 /** `error.data` of every error of the hub; the details of each kind of error stand beside these. */
 export interface ErrorData extends Record<string, unknown> {
@@ -72,7 +72,7 @@ function fixOf(code: number, { field, nearest }: Details): Fix | undefined {
   if (code !== ErrorCode.InvalidParams && code !== ErrorCode.DeviceNotFound) return undefined;
   if (typeof field !== 'string' || !isPlainPlace(field)) return undefined;
   const value = isObject(nearest) ? nearest['device_id'] : nearest;
-  return typeof value === 'string' ? { set: { [field]: value } } : undefined;
+  return typeof value === 'string' && isPlainWord(value) ? { set: { [field]: value } } : undefined;
 }
 
 function lookUpOf(
@@ -180,16 +180,17 @@ function rangeText(min: unknown, max: unknown): string {
 }
 
 function expectedText(expected: Record<string, unknown>): string {
-  const { type, enum: words, minimum, maximum, format, example } = expected;
+  const { type, enum: words, minimum, maximum, maxLength, format, example } = expected;
   if (Array.isArray(words) && words.length > 0)
     return `one of ${fitting(words.slice(0, mostNamed).map(valueName), 120)}`;
   const names = (Array.isArray(type) ? type : [type]).filter((one) => typeof one === 'string');
   const kind = names.length > 0 ? names.map(withArticle).join(' or ') : 'a value';
   const range =
     minimum === undefined && maximum === undefined ? '' : ` ${rangeText(minimum, maximum)}`;
+  const size = typeof maxLength === 'number' ? ` of at most ${maxLength} characters` : '';
   const form = typeof format === 'string' ? ` in the format ${placeName(format)}` : '';
   const such = example === undefined ? '' : `, such as ${valueName(example)}`;
-  return `${kind}${range}${form}${such}`;
+  return `${kind}${range}${size}${form}${such}`;
 }
 
 function withArticle(type: unknown): string {

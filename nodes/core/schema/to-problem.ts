@@ -1,8 +1,9 @@
 import type { ErrorObject as AjvError } from 'ajv/dist/2020.js';
 import { isSmall, type Fix } from '../rpc/fix.ts';
-import { isPlainPlace } from '../rpc/quoted.ts';
+import { isPlainPlace, isPlainWord, quoted } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
 import { synonymOf, valueSynonymOf } from '../rpc/synonyms.ts';
+import { cleanText } from '../text.ts';
 import { expectedOf, nearestOfType } from './expected.ts';
 import type { ValidationProblem } from './validation-problem.ts';
 
@@ -68,13 +69,15 @@ const makers: Record<string, (failure: Failure) => ValidationProblem> = {
     const found = { field: at, problem: 'must be one of the allowed values' };
     const problem = withNearest(found, data, allowed);
     const { nearest: meant } = problem;
-    return meant === undefined ? problem : withFix(problem, { set: { [at]: meant } });
+    const isWord = meant !== undefined && isPlainWord(meant);
+    return isWord ? withFix(problem, { set: { [at]: meant } }) : problem;
   },
   const({ at, params }) {
     const { allowedValue } = params;
+    const isWord = typeof allowedValue !== 'string' || isPlainWord(allowedValue);
     return withFix(
       { field: at, problem: 'must be the one allowed value', allowed: [allowedValue] },
-      { set: { [at]: allowedValue } },
+      isWord && typeof allowedValue !== 'object' ? { set: { [at]: allowedValue } } : undefined,
     );
   },
   type(failure) {
@@ -84,6 +87,10 @@ const makers: Record<string, (failure: Failure) => ValidationProblem> = {
     const problem = withExpected({ ...failure, message: `must be ${typeNames(params['type'])}` });
     return withFix(problem, value === undefined ? undefined : { set: { [at]: value } });
   },
+  pattern: ({ at, params }) => ({
+    field: at,
+    problem: `must match the pattern ${quoted(params['pattern'], 100)}`,
+  }),
   maxItems: ({ at, params, message }) =>
     withFix(
       { field: at, problem: message },
@@ -130,7 +137,9 @@ function missingField({ at, params, schema, data }: Failure): ValidationProblem 
     return withFix(problem, { rename: { [join(at, misspelt)]: join(at, name) } });
   const { const: only, default: usual, enum: words } = wanted ?? {};
   const single: unknown = Array.isArray(words) && words.length === 1 ? words[0] : undefined;
-  const value = only ?? usual ?? single;
+  const known = only ?? usual ?? single;
+  const isWord = typeof known === 'string' ? isPlainWord(known) : typeof known !== 'object';
+  const value = isWord ? known : undefined;
   return withFix(problem, value === undefined ? undefined : { set: { [join(at, name)]: value } });
 }
 
@@ -199,5 +208,5 @@ function fieldOf(pointer: string): string {
 }
 
 function join(at: string, name: string): string {
-  return (at === '' ? name : `${at}.${name}`).slice(0, maxFieldLength);
+  return cleanText(at === '' ? name : `${at}.${name}`, maxFieldLength);
 }
