@@ -14,7 +14,7 @@ export default function (RED: NodeAPI): void {
           ErrorCode.InvalidRequest,
           'msg.device.device_id must say whose answer this is',
         );
-      const fate = hub.commands.answer(targetId, message.payload);
+      const fate = hub.commands.answer(targetId, message.payload, message.traceparent);
       if (fate === 'matched') kit.showReady();
       else send({ ...message, payload: { device_id: targetId, fate, answer: message.payload } });
     });

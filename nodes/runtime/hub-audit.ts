@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openSqliteAuditStore } from '../adapters/storage/audit/sqlite-audit-store.ts';
 import type { Clock } from '../core/clock.ts';
+import { markUntrusted } from '../core/untrusted.ts';
 import type { JsonObject } from '../core/document.ts';
 import type { Log } from '../core/log.ts';
 import type { CommandRecorder } from '../core/command/on-record.ts';
@@ -16,7 +17,7 @@ export interface HubAudit {
   audit: AuditTrail;
   auditLog: AuditLog;
   /** For the nodes: `audit.query`. */
-  queryAudit(params: JsonObject): Promise<AuditPage>;
+  queryAudit(params: JsonObject): Promise<AuditPage & { untrusted: string[] }>;
   /** A log whose errors go on record, too: what stores say when a file is damaged or a disk is full. */
   tellingErrors(log: Log): Log;
   commandsOnRecord: CommandRecorder;
@@ -24,6 +25,9 @@ export interface HubAudit {
   onRefused: OnRefused;
   close(): Promise<void>;
 }
+
+/** What callers and devices made up: names they used, and what they said. */
+const wordsOfOthers = ['events[].subject', 'events[].reason', 'events[].details'];
 
 type Refusal = Pick<AuditEntry, 'code' | 'reason' | 'principal'>;
 
@@ -85,7 +89,7 @@ export async function openHubAudit(deps: {
   return {
     audit,
     auditLog,
-    queryAudit: (params) => auditLog.query(params),
+    queryAudit: async (params) => markUntrusted(await auditLog.query(params), wordsOfOthers),
     tellingErrors: (to) => ({
       ...to,
       error(text) {

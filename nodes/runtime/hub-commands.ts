@@ -12,6 +12,7 @@ import type { RecordStore } from '../core/records.ts';
 import type { AuditTrail } from '../core/security/audit.ts';
 import type { Streams } from '../core/stream/types.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
+import type { StartSpan } from '../core/trace.ts';
 import type { MqttLink } from '../core/topic/ports.ts';
 import { createMqttDeviceLink } from './device-link.ts';
 import type { Stands } from './hub-authentication.ts';
@@ -36,9 +37,10 @@ export async function createHubCommands(deps: {
   clock: Clock;
   ids: Ids;
   log: Log;
+  startSpan: StartSpan;
 }): Promise<CommandExecutor> {
   const { devices, mqtt, store, signing, streams, audit, events, clock } = deps;
-  const { records, recorder, stands, settings, ids, log } = deps;
+  const { records, recorder, stands, settings, ids, log, startSpan } = deps;
   const commands = createCommandExecutor({
     registry: devices,
     link: () => createMqttDeviceLink(mqtt, signing.signCommand),
@@ -46,7 +48,7 @@ export async function createHubCommands(deps: {
       ...{ registry: devices, store, audit, clock },
       requireSignature: signing.requireSignature,
     }),
-    ...{ records, recorder, stands, settings, clock, ids, log },
+    ...{ records, recorder, stands, settings, clock, ids, log, startSpan },
     latest: (id) => store.latest([id]),
     onChange: (record) => tellChange(streams, record, clock.now()),
   });

@@ -233,6 +233,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     const commands = await createHubCommands({
       ...{ devices, mqtt, store, signing, stands, records, audit, events, clock, ids, log },
       streams,
+      startSpan: startOpenTelemetrySpan,
       recorder: onRecord.commandsOnRecord,
       settings: { defaultTimeoutMs: settings.commandTimeoutMs, mayStart: limits.mayCommand },
     });

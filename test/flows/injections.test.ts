@@ -46,7 +46,7 @@ describe('hostile words of devices', function () {
 
   /** A device all of whose words are the text. */
   async function joinHostile(whole: string, mark: string): Promise<string> {
-    const text = whole.slice(0, 250).toWellFormed();
+    const text = whole.slice(0, 120).toWellFormed();
     const { device_id: id, api_key } = await ask(
       hub,
       'device.register',
@@ -112,7 +112,7 @@ describe('hostile words of devices', function () {
         data: {
           operational_status: { state: text, [text]: text },
           live_readings: [
-            { measurement_type: 'note', value: text },
+            { measurement_type: 'note', value: whole.slice(0, 1_000).toWellFormed() },
             { measurement_type: 'temperature', value: text },
             { measurement_type: text, value: 1, unit: text },
           ],
@@ -131,15 +131,29 @@ describe('hostile words of devices', function () {
     const some = found.splice(0).slice(0, 12);
     assert.deepEqual(some, []);
   };
-  const targetsOf = (id: string): CallTargets => ({
-    deviceId: id,
-    spareDevice: () => Promise.resolve(id),
-    spareKey: async () => (await ask(hub, 'key.create', { role: 'device', device_id: id })).key_id,
-    async freshAlert() {
-      const { alerts } = await ask(hub, 'alert.list', { state: 'raised', limit: 1 });
-      return alerts[0]?.alert_id ?? 'none';
-    },
-  });
+  /** What calls are about; a target of another kind is none, whose error is judged as well. */
+  const targetsOf = (id: string): CallTargets => {
+    const known: Partial<CallTargets> = {
+      deviceId: id,
+      spareDevice: () => Promise.resolve(id),
+      spareKey: async () =>
+        (await call(hub, 'key.create', { role: 'device', device_id: id })).result?.key_id ?? 'none',
+      async doneCommand() {
+        answer = { result: { note: injections[0]?.text } };
+        const params = { device_id: actor.id, command: 'read' };
+        return (await ask(hub, 'device.execute', params)).command_id;
+      },
+      async freshAlert() {
+        const { alerts } = await ask(hub, 'alert.list', { state: 'raised', limit: 1 });
+        return alerts[0]?.alert_id ?? 'none';
+      },
+    };
+    return new Proxy(known as CallTargets, {
+      get: (target, name) =>
+        Reflect.get(target, name) ??
+        (() => Promise.resolve('00000000-0000-4000-8000-000000000000')),
+    });
+  };
   const listed = async (): Promise<{ name: string; read_only: boolean; device_ids?: string[] }[]> =>
     (await ask(hub, 'rpc.methods', {}, key)).methods;
   const paramsOf = async (method: string, id: string): Promise<object> => {
@@ -159,9 +173,10 @@ describe('hostile words of devices', function () {
     for (const { name, read_only, device_ids } of await listed()) {
       if (!read_only || device_ids || roleCalls[name]?.onSocket || name === 'test.own') continue;
       asked += 1;
-      judge(name, await call(hub, name, await paramsOf(name, ids[0]!), key));
-      if (JSON.stringify(await paramsOf(name, 'ID')).includes('ID'))
-        for (const id of ids) judge(name, await call(hub, name, await paramsOf(name, id), key));
+      const params = JSON.stringify(await paramsOf(name, ids[0]!));
+      const about = params.includes(ids[0]!) ? ids : ids.slice(0, 1);
+      for (const id of about)
+        judge(name, await call(hub, name, JSON.parse(params.replaceAll(ids[0]!, id)), key));
     }
     assert.ok(asked >= 10);
     // Lists go on to their last page.
@@ -184,8 +199,8 @@ describe('hostile words of devices', function () {
   });
 
   it('stay there in what a device answers to a command, result or error', async () => {
-    for (const { text } of injections) {
-      for (const said of [
+    for (const [at, { text }] of injections.entries()) {
+      const ways = [
         { result: text },
         { result: { [text]: text, list: [text], applied_config: { mode: text } } },
         {
@@ -193,15 +208,15 @@ describe('hostile words of devices', function () {
         },
         { error: { code: -32602, message: text, data: { field: text, untrusted: [] } } },
         { error: text },
-      ]) {
-        answer = said;
+      ];
+      for (const said of [ways[at % 2], ways[2 + (at % 3)]]) {
+        answer = said ?? {};
         const params = { device_id: actor.id, command: 'read', arguments: {} };
         judge('device.execute', await call(hub, 'device.execute', params, key));
       }
-      answer = { error: { code: 1, message: text } };
-      judge('test.own', await call(hub, 'test.own', {}, key));
       const batch = { device_ids: [actor.id], command: 'read' };
-      judge('device.batch_execute', await call(hub, 'device.batch_execute', batch, key));
+      if (at % 2 === 0) judge('test.own', await call(hub, 'test.own', {}, key));
+      else judge('device.batch_execute', await call(hub, 'device.batch_execute', batch, key));
     }
     judge('device.get', await call(hub, 'device.get', { device_id: actor.id }, key));
     judge('audit.query', await call(hub, 'audit.query', { limit: 1000 }, key));
@@ -232,7 +247,9 @@ describe('hostile words of devices', function () {
 
   it('come back quoted when a caller says them', async () => {
     const own: Leak[] = [];
-    const names = (await listed()).filter(({ name }) => !forOnce.test(name));
+    const names = (await listed()).filter(
+      ({ name, device_ids }) => !device_ids && !forOnce.test(name),
+    );
     for (const [at, { text }] of injections.entries()) {
       const { name } = names[at % names.length]!;
       for (const params of [
@@ -270,13 +287,12 @@ describe('hostile words of devices', function () {
         }),
       });
       const text = await response.text();
-      // eslint-disable-next-line no-control-regex -- none of them may be in a response
       assert.ok(!/[\u0000-\u001f\u007f-\u009f]/.test(text));
       const parsed = JSON.parse(text);
       assert.deepEqual(Object.keys(parsed), ['jsonrpc', 'result', 'id']);
       assert.equal(parsed.id, id);
       assert.equal(parsed.result.device_id, id);
-      assert.ok(!('__proto__' in Object.getOwnPropertyDescriptors(parsed.result.labels)));
+      assert.ok(!Object.hasOwn(parsed.result.labels, '__proto__'));
     }
   });
 

@@ -11,8 +11,7 @@ import {
 import type { StartSpan } from '../../core/trace.ts';
 import { isTraceparent } from '../../core/traceparent.ts';
 
-/** Passes on to the SDK as soon as one is registered. */
-const tracer = trace.getTracer('@llm-iot/node-red-hub');
+const scope = '@llm-iot/node-red-hub';
 
 /**
  * Spans by the API of OpenTelemetry, for whatever SDK the process was started with. Without one nothing is opened, and
@@ -21,9 +20,12 @@ const tracer = trace.getTracer('@llm-iot/node-red-hub');
  */
 export const startOpenTelemetrySpan: StartSpan = ({ name, kind, parent, attributes }) => {
   const context = parent === undefined ? undefined : spanContextOf(parent);
-  const span = tracer.startSpan(
+  const span = trace.getTracer(scope).startSpan(
     name,
-    { kind: kind === 'server' ? SpanKind.SERVER : SpanKind.CLIENT, attributes: given(attributes) },
+    {
+      kind: kind === 'server' ? SpanKind.SERVER : SpanKind.CLIENT,
+      attributes: given(attributes),
+    },
     context ? trace.setSpanContext(ROOT_CONTEXT, context) : ROOT_CONTEXT,
   );
   const own = span.spanContext();

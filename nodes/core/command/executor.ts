@@ -6,6 +6,7 @@ import type { Ids } from '../ids.ts';
 import type { Log } from '../log.ts';
 import { invalidParam, optionalString } from '../params.ts';
 import type { RecordStore } from '../records.ts';
+import type { StartSpan } from '../trace.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
 import { placeName } from '../rpc/quoted.ts';
 import type { Principal } from '../security/types.ts';
@@ -44,6 +45,8 @@ export interface ExecutorDeps {
   clock: Clock;
   ids: Ids;
   log: Log;
+  /** Opens a span for each command that is sent. */
+  startSpan?: StartSpan | undefined;
   settings?: CommandSettings;
   guard?: CommandGuard;
   /** Where commands are told, and are on record before they are answered. */
@@ -127,10 +130,14 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     const id = waited?.command_id ?? ids.uuid();
     guard.sent(id, request);
     const started = runCommand(
-      { clock, history, link, log },
+      { clock, history, link, log, startSpan: deps.startSpan },
       {
-        ...{ id, request, issuedBy: principal?.id ?? 'flow' },
-        ...(call.origin?.traceparent !== undefined && { traceparent: call.origin.traceparent }),
+        ...{
+          id,
+          request,
+          issuedBy: principal?.id ?? 'flow',
+          traceparent: call.origin?.traceparent,
+        },
         more: { ...describe(call, options), ...kept, ...(before && { before }) },
         beforeSending: () => call.started(id),
       },
@@ -525,7 +532,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     hold: () => waiting.hold(),
     release: () => waiting.release(),
     observe: (readings) => readBack.observe(readings),
-    answer(targetId, message) {
+    answer(targetId, message, traceparent) {
       const answer = readAnswer(message);
       if (!answer) return 'malformed';
       const { id, outcome } = answer;
@@ -534,7 +541,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       const matches =
         command !== undefined &&
         isFrom(targetId, device?.device_id, sensor?.sensor_id) &&
-        command.answer(outcome);
+        command.answer(outcome, traceparent);
       if (matches) return 'matched';
       const said = 'error' in outcome ? outcome.error : outcome.result;
       return recordLate(id, targetId, said) ? 'late' : 'unknown';

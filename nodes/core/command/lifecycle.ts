@@ -5,6 +5,7 @@ import { placeName } from '../rpc/quoted.ts';
 import { masked } from '../security/sensitive.ts';
 import { errorOfDevice, resultOf, type DeviceAnswer } from './device-answer.ts';
 import { isOpen, type CommandHistory } from './history.ts';
+import type { OpenSpan, SpanStart, StartSpan } from '../trace.ts';
 import type { CommandRequest } from './request.ts';
 import type { CommandRecord, CommandState, DeviceLink, ExecuteResult } from './types.ts';
 
@@ -16,8 +17,8 @@ export interface RunningCommand {
   readonly since: string;
   /** Ends as the command does, the end being stored. @throws RpcError */
   readonly ended: Promise<ExecuteResult>;
-  /** False if it had ended already. */
-  answer(outcome: DeviceAnswer['outcome']): boolean;
+  /** False if it had ended already. @param traceparent the place in a trace that came with it */
+  answer(outcome: DeviceAnswer['outcome'], traceparent?: string): boolean;
   /** The device has it. */
   delivered(): void;
   /** Ends it without the device. */
@@ -29,9 +30,10 @@ export interface CommandToRun {
   id: string;
   request: CommandRequest;
   issuedBy: string;
-  traceparent?: string;
   /** What else its record says from the start. */
   more?: Partial<CommandRecord>;
+  /** The place in a trace of the call it came by. */
+  traceparent?: string | undefined;
   /** Done beside storing it; it is not sent if this fails. */
   beforeSending?: () => Promise<void>;
 }
@@ -41,17 +43,24 @@ export interface CommandToRun {
  * stored. The device's time counts from the moment the command is handed to the link.
  */
 export function runCommand(
-  deps: { clock: Clock; history: CommandHistory; link: DeviceLink; log: Log },
+  deps: {
+    clock: Clock;
+    history: CommandHistory;
+    link: DeviceLink;
+    log: Log;
+    startSpan?: StartSpan | undefined;
+  },
   command: CommandToRun,
 ): RunningCommand {
   const { clock, history, link, log } = deps;
-  const { id, request, issuedBy, traceparent, more, beforeSending } = command;
+  const { id, request, issuedBy, more, beforeSending, traceparent } = command;
   const { target, targetId, timeoutMs } = request;
   const now = (): string => new Date(clock.now()).toISOString();
   const end = Promise.withResolvers<ExecuteResult>();
   const since = now();
   let startedAt = clock.now();
   let cancelTimeout: (() => void) | undefined;
+  let span: OpenSpan | undefined;
   let record: CommandRecord = {
     command_id: id,
     device_id: target.device.device_id,
@@ -78,6 +87,7 @@ export function runCommand(
   const fail = (error: unknown, state: 'failed' | 'timed_out' = 'failed'): void => {
     if (!open()) return;
     cancelTimeout?.();
+    span?.end(error instanceof RpcError ? error.code : 'failed');
     void step(state, { ended_at: now(), error: toErrorObject(error) }).then(() =>
       end.reject(error),
     );
@@ -85,6 +95,7 @@ export function runCommand(
   const succeed = (answer: unknown): void => {
     const result = resultOf(id, answer, clock.now() - startedAt);
     cancelTimeout?.();
+    span?.end();
     const { execution_time_ms = 0 } = result;
     void step('done', { ended_at: now(), execution_time_ms, result: answer }).then(() =>
       end.resolve(result),
@@ -106,12 +117,14 @@ export function runCommand(
     startedAt = clock.now();
     cancelTimeout = clock.after(timeoutMs, timeOut);
     const { command: method, arguments: params } = request;
+    span = deps.startSpan?.(spanOf(id, request, traceparent));
+    const place = span?.traceparent ?? traceparent;
     await link.deliver(
       targetId,
       {
         ...{ id, method, params },
         ...(request.critical && { critical: true }),
-        ...(traceparent !== undefined && { traceparent }),
+        ...(place !== undefined && { traceparent: place }),
       },
       timeoutMs,
       delivered,
@@ -132,12 +145,29 @@ export function runCommand(
     since,
     ended: end.promise,
     delivered,
-    answer(outcome) {
+    answer(outcome, place) {
       if (!open()) return false;
+      if (place !== undefined) span?.link(place);
       if ('error' in outcome) fail(errorOfDevice(masked(outcome.error, request.sensitive)));
       else succeed(outcome.result);
       return true;
     },
     abort: (error) => fail(error),
+  };
+}
+
+/** From handing it to the link until the device has answered. Arguments and results are not told: they hold secrets. */
+function spanOf(id: string, { command, targetId }: CommandRequest, parent?: string): SpanStart {
+  return {
+    name: 'command to a device',
+    kind: 'client',
+    parent,
+    attributes: {
+      'rpc.system': 'jsonrpc',
+      'rpc.method': command,
+      'rpc.jsonrpc.version': '2.0',
+      'rpc.jsonrpc.request_id': id,
+      'llm_iot.device_id': targetId,
+    },
   };
 }

@@ -100,7 +100,7 @@ export interface CommandExecutor {
   setPolicy(id: string, policy: Policy): void;
   removePolicy(id: string): void;
   /** Takes the parsed response of a device or sensor, by the id of the topic it came on. */
-  answer(targetId: string, message: unknown): AnswerFate;
+  answer(targetId: string, message: unknown, traceparent?: string): AnswerFate;
   /** Commands under way and since start. */
   stats(): {
     pending: number;

@@ -37,7 +37,9 @@ function plain(text: string, longest: number): string {
   // What begins before the cut and ends behind it would not look like a secret any more.
   const near = text.length > longest * 4 ? text.slice(0, longest * 4) : text;
   const clean = near.replaceAll(secretForms, mask);
-  return clean.length > longest ? clean.slice(0, longest) + more : clean;
+  if (clean.length <= longest) return clean;
+  // Half of a pair is no character.
+  return clean.slice(0, longest).replace(/[\ud800-\udbff]$/, '') + more;
 }
 
 function shorten(value: unknown, room: { left: number }, depth: number): unknown {
