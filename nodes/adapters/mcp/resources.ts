@@ -5,6 +5,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { isObject } from '../../core/document.ts';
 import type { DeviceRegistry } from '../../core/device/ports.ts';
+import { invalidParam } from '../../core/params.ts';
 import { mayCall } from '../../core/security/permissions.ts';
 import type { Principal } from '../../core/security/types.ts';
 import { markUntrusted } from '../../core/untrusted.ts';
@@ -15,6 +16,11 @@ import { alertsUri, devicesUri, deviceUri, parseUri, type ResourceAddress } from
 
 const mimeType = 'application/json';
 const devicesInPage = 100;
+/**
+ * Many clients read a list to its end before they do anything else; beyond that there are the templates, completion and
+ * the resource of all devices.
+ */
+const mostListed = 1_000;
 
 /** What somebody reads in a resource is the answer of this method, so that its roles, scope and policies hold. */
 const methodOf: Record<ResourceAddress['kind'], string> = {
@@ -125,7 +131,7 @@ export function createResources(deps: {
   /** One page of them; a device sees itself. */
   const page = (
     principal: Principal,
-    cursor: unknown,
+    cursor: string | undefined,
   ): { devices: { device_id: string; name: string }[]; cursor?: string } => {
     if (!access.may('device', principal)) return { devices: [] };
     if (principal.role !== 'device')
@@ -172,21 +178,24 @@ export function createResources(deps: {
 
   return {
     'resources/list'({ cursor }, { principal }) {
-      const found = page(principal, cursor);
+      const { after, listed } = readCursor(cursor);
+      const found = page(principal, after);
+      const next = listed + found.devices.length;
       const resources = [
         ...(cursor === undefined ? whole(principal) : []),
         ...found.devices.map(({ device_id: id, name }) => ({
           uri: deviceUri(id),
           name: id,
           title: name,
-          description: `State, place, sensors and commands; ${deviceUri(id, 'telemetry')} has its readings.`,
+          description: 'A device; its readings and schema are under /telemetry and /schema.',
           mimeType,
           _meta: { untrusted: ['title'] },
         })),
       ];
       return Promise.resolve({
         resources,
-        ...(found.cursor !== undefined && { nextCursor: found.cursor }),
+        ...(found.cursor !== undefined &&
+          next < mostListed && { nextCursor: `${next}~${found.cursor}` }),
       });
     },
 
@@ -206,4 +215,13 @@ export function createResources(deps: {
       return { contents: [{ uri, mimeType, text }] };
     },
   };
+}
+
+/** A cursor of the list: how many devices came before, and the registry's own cursor. @throws RpcError -32602 */
+function readCursor(cursor: unknown): { listed: number; after?: string } {
+  if (cursor === undefined) return { listed: 0 };
+  const [, listed, after] = (typeof cursor === 'string' && /^(\d{1,6})~(.+)$/.exec(cursor)) || [];
+  if (after === undefined)
+    throw invalidParam('cursor', 'cursor must be one that an earlier answer gave');
+  return { listed: Number(listed), after };
 }
