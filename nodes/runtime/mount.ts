@@ -54,13 +54,14 @@ export function mountHub(
     [rpcPath, guardRoute((req, res) => hub.rpcEndpoint(req, res))],
     [metricsPath, guardRoute((req, res) => hub.metricsEndpoint(req, res))],
   ]);
-  if (mcpPath !== '')
+  for (const path of own.keys())
+    if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
+  // Flows from before there was MCP may have several hubs, and no path of it for the second.
+  if (mcpPath !== '' && !routes.has(mcpPath))
     own.set(
       mcpPath,
       guardRoute((req, res) => hub.mcp.endpoint(req, res)),
     );
-  for (const path of own.keys())
-    if (routes.has(path)) throw new Error(`another hub serves ${path}: give this one another path`);
   // What names the hub as a whole is told by the first of several.
   for (const [path, handler] of hub.description.endpoints)
     if (!routes.has(path)) own.set(path, guardRoute(handler));

@@ -154,6 +154,19 @@ for (const nodeRed of nodeReds)
       await isWell(hub);
     });
 
+    it('MCP is on its path, on another that is set, or switched off by a dash', async () => {
+      const hub = await start({});
+      const status = async (path: string): Promise<number> =>
+        (await fetch(hub.url + path, { method: 'POST' })).status;
+      assert.equal(await status('/mcp'), 401);
+      await hub.deploy({ hub: { mcpPath: '/models' } });
+      await isWell(hub);
+      assert.deepEqual([await status('/mcp'), await status('/models')], [404, 401]);
+      await hub.deploy({ hub: { mcpPath: '-' } });
+      await isWell(hub);
+      assert.deepEqual([await status('/mcp'), await status('/models')], [404, 404]);
+    });
+
     it('changed settings start the hub anew with what it knew; the same settings keep it', async () => {
       const hub = await start({});
       const before = await hub.hub();

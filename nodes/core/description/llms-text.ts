@@ -62,10 +62,17 @@ export function llmsText(
   ].join('\n');
 }
 
-function rulesFor(may: ReadonlySet<string>): string[] {
+/**
+ * How a model should use what somebody may call, as lines of a Markdown list.
+ * @param called what a method is called where the model uses it
+ */
+export function rulesFor(
+  may: ReadonlySet<string>,
+  called: (method: string) => string = (method) => method,
+): string[] {
   const first = (...names: string[]): string | undefined => names.find((name) => may.has(name));
   const say = (text: (name: string) => string, name: string | undefined): string[] =>
-    name === undefined ? [] : [text(`\`${name}\``)];
+    name === undefined ? [] : [text(`\`${called(name)}\``)];
   return [
     ...say(
       (name) =>
