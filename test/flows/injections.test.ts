@@ -96,7 +96,8 @@ describe('hostile words of devices', function () {
       'device.register_method',
       {
         device_id: id,
-        method_name: `${mark}.act`,
+        // A name of a method is one word of small letters and digits: it can say nothing.
+        method_name: `hostile.${mark.replace('zq', 'n')}`,
         description: text,
         schema: {
           arguments: { type: 'object', title: text, properties: { a: { description: text } } },
