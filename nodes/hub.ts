@@ -6,6 +6,7 @@ import { watchDeploys } from './runtime/deploy-watch.ts';
 import { createHub, type Hub } from './runtime/hub.ts';
 import { auditSettingsFrom, type AuditFields } from './runtime/audit-settings.ts';
 import { keySettingsFrom } from './runtime/hub-secrets.ts';
+import { confirmSettingsFrom, type ConfirmFields } from './runtime/confirm-settings.ts';
 import { limitSettingsFrom, type LimitFields } from './runtime/limit-settings.ts';
 import { mountHub, servesHubFiles } from './runtime/mount.ts';
 import { translate, type HubNode, type HubState } from './runtime/node-kit.ts';
@@ -16,7 +17,7 @@ import type { BrokerSettings, HubSettings, StoreSettings } from './runtime/setti
 import { createStopSignals } from './runtime/stop-signals.ts';
 import { tlsSettingsFrom } from './runtime/tls-settings.ts';
 
-interface HubDef extends NodeDef, OAuthFields, LimitFields, AuditFields {
+interface HubDef extends NodeDef, OAuthFields, LimitFields, AuditFields, ConfirmFields {
   broker: string;
   store: string;
   dataDir: string;
@@ -156,6 +157,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     dataDir: folder,
     baseUrl: baseUrl(RED.settings),
     ...paths,
+    approvePath: `${root}/approve/`,
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
     commandTimeoutMs: (Number(def.commandTimeout) || 10) * 1000,
@@ -171,6 +173,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     limits: limitSettingsFrom(def, process.env),
     tls: tlsOf(broker, folder),
     audit: auditSettingsFrom(def, process.env),
+    confirm: confirmSettingsFrom(def, process.env),
     broker,
     store,
   };

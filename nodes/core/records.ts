@@ -12,6 +12,7 @@ export const recordKinds = [
   'signing_secret',
   'signature_id',
   'request_key',
+  'approval',
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { Approvals } from '../core/command/approvals.ts';
 import { createCommandExecutor } from '../core/command/executor.ts';
 import { createCommandGuard } from '../core/command/guard.ts';
 import type { CommandRecorder } from '../core/command/on-record.ts';
@@ -26,6 +27,7 @@ export async function createHubCommands(deps: {
   devices: DeviceRegistry;
   mqtt: MqttLink;
   store: Pick<TelemetryStore, 'latest'>;
+  approvals: Approvals;
   signing: Pick<HubSigning, 'signCommand' | 'requireSignature'>;
   stands: Stands;
   streams: Streams;
@@ -48,7 +50,17 @@ export async function createHubCommands(deps: {
       ...{ registry: devices, store, audit, clock },
       requireSignature: signing.requireSignature,
     }),
-    ...{ records, recorder, stands, settings, clock, ids, log, startSpan },
+    ...{
+      approvals: deps.approvals,
+      records,
+      recorder,
+      stands,
+      settings,
+      clock,
+      ids,
+      log,
+      startSpan,
+    },
     latest: (id) => store.latest([id]),
     onChange: (record) => tellChange(streams, record, clock.now()),
   });

@@ -42,6 +42,7 @@ import { serveDeviceMethods } from './device-methods.ts';
 import { createGate, type Gate } from './gate.ts';
 import { createHubAccess, type HubAccess } from './hub-access.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
+import { createHubApprovals, type HubApprovals } from './hub-approvals.ts';
 import { createHubAttestation } from './hub-attestation.ts';
 import { openHubAudit, type HubAudit } from './hub-audit.ts';
 import { createHubAuthentication, createStands } from './hub-authentication.ts';
@@ -80,6 +81,8 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   naming: Resolver;
   commands: CommandExecutor;
   alerts: Alerts;
+  /** Somebody's word on commands. */
+  approvals: HubApprovals;
   methods: MethodTable;
   dispatcher: Dispatcher;
   audit: AuditTrail;
@@ -230,7 +233,13 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ownerOf: (id) => devices.ownerOf(id),
       canSee: devices.canSee,
     });
+    const approvals = await createHubApprovals({
+      ...{ records, devices, audit, clock, ids, log },
+      settings: settings.confirm,
+      path: settings.approvePath ?? '/approve/',
+    });
     const commands = await createHubCommands({
+      approvals: approvals.approvals,
       ...{ devices, mqtt, store, signing, stands, records, audit, events, clock, ids, log },
       streams,
       startSpan: startOpenTelemetrySpan,
@@ -301,6 +310,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
     });
 
     const mcp = createHubMcp({
+      approvals,
       ...{ methods, dispatcher, devices, streams, events, authenticate, stands, gate },
       ...{ addressOf, certificateOf, clock, ids, log },
       mayTake: limits.mayTake,
@@ -346,6 +356,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       naming,
       commands,
       alerts,
+      approvals,
       methods,
       dispatcher,
       audit,
@@ -416,7 +427,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         certificateOf,
         metadataUrl: oauth.metadataUrl(settings.rpcPath),
       }),
-      documents: oauth.documents,
+      documents: new Map([...oauth.documents, ...approvals.pageBehind(limits.front.guardRoute)]),
       frontLimits: limits.front,
       storeHealth: () => store.health(),
       metricsEndpoint: createMetricsEndpoint({

@@ -27,7 +27,9 @@ function frontDoorOf(server: Server): FrontDoor {
   server.removeAllListeners('request');
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     slowClients.spoke(req.socket);
-    const route = routes.get((req.url ?? '').split('?')[0] ?? '');
+    const path = (req.url ?? '').split('?')[0] ?? '';
+    // A path that ends in a slash stands for all that are one part longer.
+    const route = routes.get(path) ?? routes.get(path.slice(0, path.lastIndexOf('/') + 1));
     if (route) route(req, res);
     else for (const listener of behind) listener.call(server, req, res);
   });

@@ -1,5 +1,6 @@
 import type { LimitSettings } from '../core/security/limit-settings.ts';
 import type { KeySettings } from '../adapters/secrets/key-source.ts';
+import type { ConfirmSettings } from '../core/command/approval-types.ts';
 import type { Retention } from '../core/telemetry/retention.ts';
 import type { OAuthSettings } from './oauth-settings.ts';
 import type { TlsFields, TlsSettings } from './tls-settings.ts';
@@ -56,6 +57,8 @@ export interface HubSettings {
   rpcPath: string;
   wsPath: string;
   metricsPath: string;
+  /** Where links of approvals lead; `/approve/` unless told. */
+  approvePath?: string;
   /** Of MCP; none without it. */
   mcpPath?: string;
   /** In front of `/tools`, `/asyncapi.json` and `/llms.txt`, from the root; undefined: they are not served. */
@@ -82,6 +85,8 @@ export interface HubSettings {
   tls?: TlsSettings | undefined;
   /** A year in at most a gigabyte unless told. */
   audit?: AuditSettings;
+  /** What needs somebody's word; destructive and critical commands of language models unless told. */
+  confirm?: ConfirmSettings;
   broker: BrokerSettings;
   store: StoreSettings;
 }

@@ -35,6 +35,7 @@ describe('flows/hub.json', () => {
         'Live',
         'Access',
         'Your own',
+        'Plans and approvals',
       ],
     );
   });

@@ -35,7 +35,9 @@ describe('each role with the running hub', function () {
     hub = await startHub();
     device = await joinDevice(
       hub,
-      esp32('roles', { commands: { read: { inverse: { command: 'read' } } } }),
+      esp32('roles', {
+        commands: { read: { inverse: { command: 'read' } }, wipe: { destructive: true } },
+      }),
     );
     await device.onCommand(() => ({ result: {} }));
     await ask(hub, 'device.register_method', { device_id: device.id, method_name: 'test.own' });
@@ -49,6 +51,9 @@ describe('each role with the running hub', function () {
       user_viewer: (await createKey(hub, 'user_viewer')).key,
       user_operator: (await createKey(hub, 'user_operator')).key,
     };
+    let asked = 0;
+    // A key may have twenty of them.
+    const asker = () => createKey(hub, 'llm_write');
     targets = {
       deviceId: device.id,
       spareDevice: async () =>
@@ -65,6 +70,12 @@ describe('each role with the running hub', function () {
         await ask(hub, 'device.heartbeat', { device_id: id, status: 'offline' }, key);
         const params = { device_id: id, command: 'read', wait: true };
         return (await ask(hub, 'device.execute', params)).command_id;
+      },
+      async freshApproval() {
+        const key = asker();
+        const params = { device_id: device.id, command: 'wipe', arguments: { n: (asked += 1) } };
+        const { error } = await call(hub, 'device.execute', params, (await key).key);
+        return error?.data.approval_id;
       },
       doneCommand: async () =>
         (await ask(hub, 'device.execute', { device_id: device.id, command: 'read' })).command_id,
@@ -104,6 +115,7 @@ describe('each role with the running hub', function () {
           spareKey: () => Promise.resolve('none'),
           waitingCommand: () => Promise.resolve('none'),
           doneCommand: () => Promise.resolve('none'),
+          freshApproval: () => Promise.resolve('none'),
         });
   };
   const holds = (answer: RpcResponse, allowed: boolean, what: string): void => {

@@ -78,6 +78,7 @@ describe('scopes with the running hub', function () {
   const homes: Home[] = [];
   /** A command of each device and sensor. */
   const commandOf = new Map<string, string>();
+  const approvalOf = new Map<string, string>();
   let devices: TestDevice[] = [];
   const random: { scope: Scope; key: string }[] = [];
   let keys: Record<
@@ -132,6 +133,11 @@ describe('scopes with the running hub', function () {
       });
       // Nobody takes them in, so they wait.
       await ask(hub, 'device.heartbeat', { device_id: id, status: 'offline' });
+      const method = { device_id: id, method_name: 'own.wipe', destructive: true };
+      await ask(hub, 'device.register_method', method);
+      const wipe = { device_id: id, command: 'own.wipe', wait: true };
+      const { error } = await call(hub, 'device.execute', wipe);
+      approvalOf.set(id, error?.data.approval_id);
       for (const target of [id, sensorId]) {
         const params = { device_id: target, command: 'read', wait: true, reason: `about ${id}` };
         commandOf.set(target, (await ask(hub, 'device.execute', params)).command_id);
@@ -180,6 +186,13 @@ describe('scopes with the running hub', function () {
     ['sensor.list', { limit: 1 }],
     ['alert.list', {}],
     ['alert.list', { limit: 1 }],
+    ['device.plan', { device_ids: asked, command: 'read' }],
+    ['approval.list', {}],
+    ['approval.list', { limit: 1 }],
+    ...asked.map((id): [string, object] => [
+      'approval.get',
+      { approval_id: approvalOf.get(id) ?? id },
+    ]),
     ['command.list', {}],
     ['command.list', { limit: 1 }],
     ...asked.map((id): [string, object] => [

@@ -40,6 +40,22 @@ const cases: Case[] = [
     bad: { message: { payload: { device_type: 'mcu' } }, code: -32602, reason: /static_schema/ },
   },
   {
+    name: 'plan',
+    node: { type: 'llm-iot-plan', policy: '' },
+    good: ({ deviceId }) => ({ payload: { device_id: deviceId, command: 'read' } }),
+    answers({ plan_id, ok, steps }) {
+      assert.deepEqual([typeof plan_id, ok, (steps as object[]).length], ['string', true, 1]);
+    },
+    bad: { message: { payload: { device_id: 'x' } }, code: -32602, reason: /command is missing/ },
+  },
+  {
+    name: 'approve: list',
+    node: { type: 'llm-iot-approve', operation: 'list', links: false, url: '' },
+    good: () => ({ payload: { state: 'pending' } }),
+    answers: (payload) => assert.deepEqual(payload['approvals'], []),
+    bad: { message: { payload: { state: 'open' } }, code: -32602, reason: /state/ },
+  },
+  {
     name: 'audit-query',
     node: { type: 'llm-iot-audit-query' },
     good: () => ({ payload: { action: 'system', limit: 1 } }),

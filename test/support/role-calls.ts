@@ -10,6 +10,8 @@ export interface CallTargets {
   /** A command that waits for its device, and one that was carried out and can be undone. */
   waitingCommand: () => Promise<string>;
   doneCommand: () => Promise<string>;
+  /** An approval that nobody has decided on, of a key of its own. */
+  freshApproval: () => Promise<string>;
   /** A second key of that device. */
   spareKey: () => Promise<string>;
 }
@@ -26,6 +28,10 @@ const ofCommand = (which: 'waitingCommand' | 'doneCommand'): RoleCall => ({
   params: async (targets) => ({ command_id: await targets[which]() }),
 });
 
+const ofApproval: RoleCall = {
+  params: async ({ freshApproval }) => ({ approval_id: await freshApproval() }),
+};
+
 let made = 0;
 const none = { params: () => ({}) };
 const ofDevice = (more: object = {}): RoleCall => ({
@@ -36,6 +42,10 @@ const ofDevice = (more: object = {}): RoleCall => ({
 export const roleCalls: Record<string, RoleCall> = {
   'alert.acknowledge': { params: async ({ freshAlert }) => ({ alert_id: await freshAlert() }) },
   'alert.list': none,
+  'approval.deny': ofApproval,
+  'approval.get': ofApproval,
+  'approval.grant': ofApproval,
+  'approval.list': none,
   'audit.query': none,
   'command.cancel': ofCommand('waitingCommand'),
   'command.get': ofCommand('doneCommand'),
@@ -55,6 +65,7 @@ export const roleCalls: Record<string, RoleCall> = {
   'device.get': ofDevice(),
   'device.heartbeat': ofDevice(),
   'device.list': none,
+  'device.plan': ofDevice({ command: 'read' }),
   'device.register': { params: () => esp32() },
   'device.register_method': ofDevice({ method_name: 'test.own' }),
   'device.remove': { params: async ({ spareDevice }) => ({ device_id: await spareDevice() }) },

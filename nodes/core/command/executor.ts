@@ -12,7 +12,14 @@ import { placeName } from '../rpc/quoted.ts';
 import type { Principal } from '../security/types.ts';
 import type { Reading } from '../telemetry/types.ts';
 import { cleanText } from '../text.ts';
+import { confirmationOf, isAsked, wordFor } from './approval-rules.ts';
+import type { Approvals } from './approvals.ts';
 import { createBatch } from './batch.ts';
+import {
+  confirmationOfWaited,
+  createCallConfirmation,
+  type CallConfirmation,
+} from './call-confirmation.ts';
 import { readAnswer } from './device-answer.ts';
 import { notWaiting, outcomeOf } from './ending.ts';
 import { closedGuard, type CommandGuard } from './guard.ts';
@@ -21,8 +28,14 @@ import { beforeOf, inverseOf } from './inverse.ts';
 import { createCommandsOnRecord, type CommandRecorder, type GivenCommand } from './on-record.ts';
 import { runCommand, type RunningCommand } from './lifecycle.ts';
 import { requireCommandInScope, requireCommandOfRole, requireUncritical } from './permission.ts';
+
 import type { CommandExecutor, CommandSettings } from './ports.ts';
 import { createCommandQueries } from './queries.ts';
+import type { ResolvePhrase } from './plan-request.ts';
+import { readPlanId } from './plan-request.ts';
+import { runPlan } from './plan-run.ts';
+import type { CommandCheck } from './plan-types.ts';
+import { createPlans } from './plans.ts';
 import { createReadBack, readConfirm, type ConfirmSpec } from './read-back.ts';
 import { createRequestKeys, readRequestKey } from './request-keys.ts';
 import { showResult } from './show.ts';
@@ -33,7 +46,13 @@ import {
   type CommandOptions,
   type CommandRequest,
 } from './request.ts';
-import type { CommandOrigin, CommandRecord, DeviceLink, ExecuteResult } from './types.ts';
+import type {
+  BatchResult,
+  CommandOrigin,
+  CommandRecord,
+  DeviceLink,
+  ExecuteResult,
+} from './types.ts';
 import { createWaitingDelivery } from './waiting-delivery.ts';
 
 const largestConfig = 16 * 1_024;
@@ -49,6 +68,10 @@ export interface ExecutorDeps {
   startSpan?: StartSpan | undefined;
   settings?: CommandSettings;
   guard?: CommandGuard;
+  /** Finds the device that words mean, for a plan. */
+  resolvePhrase?: (principal: Principal | undefined) => ResolvePhrase;
+  /** Whom to ask where a command needs somebody's word; without it none does. */
+  approvals?: Approvals;
   /** Where commands are told, and are on record before they are answered. */
   recorder?: CommandRecorder;
   /** Whether somebody who gave a command that waited may still give any. */
@@ -71,8 +94,8 @@ interface Call {
   method: string;
   params: JsonObject;
   principal: Principal | undefined;
-  /** Resolves once the call is known to be signed, asked for any number of times. @throws RpcError */
-  signed: () => Promise<void>;
+  /** Its signature, or somebody's word, where it needs one. */
+  confirmation: CallConfirmation;
   policies: readonly string[];
   origin: CommandOrigin | undefined;
   /** Not one of a batch, and did not wait. */
@@ -96,6 +119,10 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
   const queries = createCommandQueries({ history, registry });
   const keys = createRequestKeys({ records, clock, ids, log });
   const readBack = createReadBack({ clock, latest: deps.latest ?? (() => []) });
+  const plans = createPlans({
+    ...{ clock, ids, latest: deps.latest ?? (() => []) },
+    ...(deps.resolvePhrase && { resolve: deps.resolvePhrase }),
+  });
   const running = new Map<string, RunningCommand>();
   const busy = new Map<string, RunningCommand>();
   /** How many of them each principal has. */
@@ -139,7 +166,10 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
           traceparent: call.origin?.traceparent,
         },
         more: { ...describe(call, options), ...kept, ...(before && { before }) },
-        beforeSending: () => call.started(id),
+        async beforeSending() {
+          await call.confirmation.use();
+          await call.started(id);
+        },
       },
     );
     running.set(started.id, started);
@@ -181,9 +211,15 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     origin: CommandOrigin | undefined,
   ): Call => {
     let signed: Promise<void> | undefined;
+    const { params, principal } = call;
     return {
       ...call,
-      signed: () => (signed ??= guard.requireSignature(call)),
+      confirmation: createCallConfirmation({
+        ...{ approvals: deps.approvals, principal, origin },
+        reason: cleanText(params['reason'], 500) || undefined,
+        isSigned: (params['signature'] ?? undefined) !== undefined,
+        signed: () => (signed ??= guard.requireSignature(call)),
+      }),
       policies: policy === undefined ? [] : [policy],
       origin,
       isAnswer: true,
@@ -200,7 +236,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     const key = readRequestKey(params);
     return keys.once({ key, of: principal?.id ?? 'flow', what: { method, ...what } }, carryOut);
   };
-  const read = ({ params, principal }: Call): ReadCall => {
+  const read = ({ params, principal }: Pick<Call, 'params' | 'principal'>): ReadCall => {
     const options = readOptions(params);
     const request = readRequest(registry, params, principal, defaultTimeoutMs);
     return {
@@ -214,19 +250,100 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       const { request: asked, ...more } = read(call);
       onRead(asked);
       const given = { ...more, request: judged(asked, call) };
-      if (given.request.critical) await requireSigned(given.request, call);
+      // Without a wait where none is needed: commands of the same moment start in their order.
+      if (confirmationOf(given.request))
+        await call.confirmation.require(given.request, undefined, () =>
+          requireMayLeave(given, call),
+        );
       const mustWait = given.options.waitMs !== undefined && !isReachable(given.request);
       return mustWait ? waitFor(given, call) : send(given, call);
     });
   /** Knows whether a command is critical, by its declaration or a policy. */
-  const judged = (asked: CommandRequest, { policies }: Call): CommandRequest => ({
+  const judged = (asked: CommandRequest, { policies }: Pick<Call, 'policies'>): CommandRequest => ({
     ...asked,
     critical: guard.isCritical(asked, policies),
   });
-  /** What a critical command needs. @throws RpcError -32005 */
-  const requireSigned = async ({ command }: CommandRequest, call: Call): Promise<void> => {
-    requireUncritical(call.principal, command);
-    await call.signed();
+  /** What would refuse it anyhow. @throws RpcError -32001, -32002, -32005 */
+  const requireMayLeave = ({ request, options }: ReadCall, call: Call): void => {
+    guard.requirePolicy(request, call.principal, call.policies);
+    if (options.waitMs === undefined) requireReachable(request);
+  };
+  /** What would become of a command now; nothing is sent, and nothing is on record of it. */
+  const check = (call: Pick<Call, 'params' | 'principal' | 'policies'>): CommandCheck => {
+    const { principal, policies } = call;
+    const problems: RpcError[] = [];
+    const noted = <T>(attempt: () => T): T | undefined => {
+      try {
+        return attempt();
+      } catch (error) {
+        if (!(error instanceof RpcError)) throw error;
+        problems.push(error);
+        return undefined;
+      }
+    };
+    const request = noted(() => judged(read(call).request, call));
+    if (!request) return { problems, online: false, busy: false };
+    const { device } = request.target;
+    if (request.critical) noted(() => requireUncritical(principal, request.command));
+    const refusal = guard.refusalOf(request, principal, policies);
+    if (refusal) problems.push(refusal);
+    noted(() => requireReachable(request));
+    return {
+      ...{ request, problems },
+      online: device.status !== 'offline',
+      busy: busy.has(device.device_id),
+      needs: wordFor(deps.approvals, request, principal),
+    };
+  };
+  /** Has everything in a call that needs somebody's word and could leave now asked for together. */
+  const confirmAll = async (call: Call, all: readonly JsonObject[]): Promise<void> => {
+    const checks = all.map((params) => check({ ...call, params }));
+    const requests = checks.flatMap(({ request }) => (request ? [request] : []));
+    const waits = call.params['wait'] === true;
+    const needing = checks.flatMap(({ request, problems }) =>
+      request && confirmationOf(request) && problems.every(({ code }) => waits && isAway(code))
+        ? [request]
+        : [],
+    );
+    const first = needing.find(({ critical }) => critical) ?? needing[0];
+    // Without somebody to ask, each command of a batch is refused by itself.
+    if (first && isAsked(deps.approvals, call.principal))
+      await call.confirmation.require(first, requests);
+  };
+  const executePlan = async (call: Call): Promise<ExecuteResult | BatchResult> => {
+    const { params, principal, policies } = call;
+    const planId = readPlanId(params);
+    return once(call, { plan_id: planId }, async (started) => {
+      const plan = plans.find(planId, principal);
+      const checkNow = (step: JsonObject): CommandCheck =>
+        check({ params: step, principal, policies });
+      const wanted = plans.requireSame(plan, checkNow);
+      await confirmAll(
+        call,
+        plan.steps.map((step) => step.params),
+      );
+      plans.find(planId, principal);
+      plans.requireSame(plan, checkNow);
+      plans.use(plan);
+      const { timeout_ms, reason } = params;
+      return runPlan(
+        plan.steps.map((step, index) => {
+          const { command, target } = wanted[index] as CommandRequest;
+          const own = {
+            ...(timeout_ms !== undefined && { timeout_ms }),
+            ...step.params,
+            ...(reason !== undefined && { reason }),
+          };
+          const isAnswer = plan.steps.length === 1;
+          const one = { ...call, params: own, isAnswer };
+          return {
+            ...{ device_id: String(step.params['device_id']), command },
+            mcu: target.device.device_id,
+            run: () => run({ ...one, started: (id) => started(isAnswer ? id : undefined) }),
+          };
+        }),
+      );
+    });
   };
   const send = async (
     { request, options, confirm }: ReadCall,
@@ -317,11 +434,13 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
         waits: {
           ...{ method, policies: [...policies] },
           ...{ signed: request.critical, timeout_ms: request.timeoutMs },
+          ...(request.declaration?.destructive && { confirmed: true }),
           ...(principal && { principal }),
           ...(origin && { origin }),
           ...(confirm && { confirm }),
         },
       };
+      await call.confirmation.use();
       await Promise.all([history.save(record), call.started(record.command_id)]);
       waiting.add(record);
       return { status: 'queued', command_id: record.command_id, expires_at };
@@ -340,7 +459,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       );
     const { request: asked, ...more } = read(call);
     const given = { ...more, request: judged(asked, call) };
-    if (given.request.critical) await requireSigned(given.request, call);
+    await call.confirmation.require(given.request);
     guard.requirePolicy(given.request, principal, call.policies);
     try {
       await onRecord.run(givenBy(call), (onRead) => {
@@ -372,14 +491,10 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       ...callOf({ method, params, principal }, undefined, origin),
       ...{ policies, isAnswer: false, waited },
       ...(reverts !== undefined && { reverts }),
-      async signed() {
-        await Promise.resolve();
-        if (waits?.signed) return;
-        throw new RpcError(
-          ErrorCode.Unauthorized,
-          'this command became critical while it waited, and it is not signed',
-        );
-      },
+      confirmation: confirmationOfWaited({
+        ...{ approvals: deps.approvals, principal },
+        ...{ signed: waits?.signed === true, confirmed: waits?.confirmed === true },
+      }),
     };
   };
   const keepConfig = async (targetId: string, config: JsonObject): Promise<void> => {
@@ -464,8 +579,14 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       waiting.load();
       await keys.load((id) => outcomeOf(history.get(id)));
     },
+    plan: (params, principal, policy) =>
+      plans.make(params, principal, (step) =>
+        check({ params: step, principal, policies: policy === undefined ? [] : [policy] }),
+      ),
     execute: async (params, principal, policy, origin) => {
       const call = callOf({ method: 'device.execute', params, principal }, policy, origin);
+      if ((params['plan_id'] ?? undefined) !== undefined)
+        return executePlan(call) as Promise<ExecuteResult>;
       const { device_id, command, arguments: args = {} } = params;
       return once(call, { device_id, command, arguments: args }, (started) =>
         run({ ...call, started }),
@@ -473,9 +594,12 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     },
     async executeBatch(params, principal, policy, origin) {
       const call = callOf({ method: 'device.batch_execute', params, principal }, policy, origin);
+      if ((params['plan_id'] ?? undefined) !== undefined)
+        return executePlan(call) as Promise<BatchResult>;
       const { device_ids, command, arguments: args = {} } = params;
       const { request_key: _key, confirm: _confirm, ...each } = params;
-      return once(call, { device_ids, command, arguments: args }, (started) => {
+      return once(call, { device_ids, command, arguments: args }, async (started) => {
+        await confirmAll(call, stepsOfBatch(each));
         const batch = createBatch({
           execute: (one, by) =>
             run({
@@ -556,6 +680,14 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     },
   };
 }
+
+/** The commands of a batch, as far as it names devices. */
+function stepsOfBatch({ device_ids: ids, ...params }: JsonObject): JsonObject[] {
+  return Array.isArray(ids) ? ids.map((device_id: unknown) => ({ ...params, device_id })) : [];
+}
+
+const isAway = (code: number): boolean =>
+  code === ErrorCode.DeviceOffline || code === ErrorCode.DeviceBusy;
 
 /** An answer comes from what was asked; for a sensor, its MCU may answer on its own topic. */
 function isFrom(

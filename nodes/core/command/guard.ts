@@ -43,6 +43,12 @@ export interface CommandGuard {
     principal: Principal | undefined,
     under: readonly string[],
   ): void;
+  /** What `requirePolicy` would throw now; nothing is on record of it. */
+  refusalOf(
+    request: CommandRequest,
+    principal: Principal | undefined,
+    under: readonly string[],
+  ): RpcError | undefined;
   /** Tells that a command leaves now; together with `requirePolicy`, without a wait between. */
   sent(id: string, request: CommandRequest): void;
   done(id: string, request: CommandRequest): void;
@@ -103,6 +109,26 @@ export function createCommandGuard(deps: {
     typeof interlock['device_id'] === 'string' &&
     !registry.canSee(principal, interlock['device_id']);
 
+  const refusal = (
+    found: Objection,
+    request: CommandRequest,
+    principal: Principal | undefined,
+  ): RpcError => {
+    const { policy, reason, allowed } = found;
+    if (dependsOnHidden(found, principal))
+      return new RpcError(
+        ErrorCode.Unauthorized,
+        `policy ${policy}: ${request.command} depends on a device that is not in the scope of this key`,
+        { policy },
+      );
+    const wait = allowed['retry_after_ms'];
+    return new RpcError(ErrorCode.Unauthorized, `policy ${policy}: ${reason}`, {
+      ...{ policy, allowed },
+      ...(typeof wait === 'number' && { retry_after_ms: wait, retryable: true }),
+      ...(fixWithinRange(allowed, request.arguments) ?? {}),
+    });
+  };
+
   return {
     setPolicy(id, policy, records) {
       policies.set(id, policy);
@@ -143,18 +169,11 @@ export function createCommandGuard(deps: {
         policy,
         details: { arguments: masked(request.arguments, request.sensitive), allowed },
       });
-      if (dependsOnHidden(found, principal))
-        throw new RpcError(
-          ErrorCode.Unauthorized,
-          `policy ${policy}: ${request.command} depends on a device that is not in the scope of this key`,
-          { policy },
-        );
-      const wait = allowed['retry_after_ms'];
-      throw new RpcError(ErrorCode.Unauthorized, said, {
-        ...{ policy, allowed },
-        ...(typeof wait === 'number' && { retry_after_ms: wait, retryable: true }),
-        ...(fixWithinRange(allowed, request.arguments) ?? {}),
-      });
+      throw refusal(found, request, principal);
+    },
+    refusalOf(request, principal, under) {
+      const found = objection(orderOf(request), under);
+      return found && refusal(found, request, principal);
     },
     sent(id, request) {
       const { targetId, command, arguments: args } = request;
@@ -186,6 +205,7 @@ export const closedGuard: CommandGuard = {
   requireSignature: () =>
     Promise.reject(new RpcError(ErrorCode.Unauthorized, 'critical commands are not taken here')),
   requirePolicy: () => undefined,
+  refusalOf: () => undefined,
   sent: () => undefined,
   done: () => undefined,
 };

@@ -1,6 +1,7 @@
 import type { Principal } from '../security/types.ts';
 import type { Policy } from './guard.ts';
 import type { Reading } from '../telemetry/types.ts';
+import type { PlanResult } from './plan-types.ts';
 import type { CommandQueries, ShownCommand } from './queries.ts';
 import type { BatchResult, CommandOrigin, ExecuteResult } from './types.ts';
 
@@ -27,7 +28,13 @@ export interface CommandExecutor {
   /** Reads what is recorded; commands under way when the hub stopped become failed, those that waited wait on. */
   load(): Promise<void>;
   /**
-   * `device.execute`: `{ device_id, command, arguments?, timeout_ms?, signature?, request_key?, reason?, wait?, ttl_s?,
+   * `device.plan`: what commands would do, and the id of a plan that `execute` carries out exactly so. Nothing is sent, and
+   * nothing is on record. @throws RpcError -32602 for params that are no plan
+   */
+  plan(params: Params, principal: Principal | undefined, policy?: string): PlanResult;
+  /**
+   * `device.execute`: `{ plan_id, request_key?, reason? }` of a plan, whose answer is that of `executeBatch` if it has several
+   * commands, or `{ device_id, command, arguments?, timeout_ms?, signature?, request_key?, reason?, wait?, ttl_s?,
    * confirm? }`, the id of a device or a sensor. With `wait` a command for a device that is offline or busy is answered
    * as `queued` at once, and sent when the device is there, if everything that is asked of a command holds then as well.
    * With a `request_key` that was used before it answers what the first call answered.

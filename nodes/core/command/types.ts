@@ -60,6 +60,8 @@ export interface WaitingCall {
   policies: string[];
   /** Its signature was checked when it came. */
   signed: boolean;
+  /** It is destructive, and what that needs was there when it came. */
+  confirmed?: boolean;
   timeout_ms: number;
   origin?: CommandOrigin;
   confirm?: ConfirmSpec;

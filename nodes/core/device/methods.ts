@@ -77,12 +77,14 @@ function declarationOf(params: JsonObject): CommandDeclaration {
   const description = cleanParam(params, 'description', longestDescription);
   const timeout = optionalNumber(params, 'timeout_ms', { min: 100, max: 300_000 });
   const critical = optionalBoolean(params, 'critical');
+  const destructive = optionalBoolean(params, 'destructive');
   return {
     name,
     ...(description !== undefined && { description }),
     ...(schema && { arguments: schema }),
     ...(timeout !== undefined && { timeout_ms: timeout }),
     ...(critical !== undefined && { critical }),
+    ...(destructive !== undefined && { destructive }),
     method: true,
   };
 }

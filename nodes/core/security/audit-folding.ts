@@ -1,7 +1,7 @@
 import type { AuditEvent } from './audit.ts';
 
 /** What is never folded, whatever happens: what changed something, or was meant to. */
-const kept = new Set<AuditEvent['action']>(['command', 'key', 'policy', 'certificate']);
+const kept = new Set<AuditEvent['action']>(['command', 'key', 'policy', 'certificate', 'approval']);
 
 /** Whether an event may be counted with others like it instead of being written by itself. */
 export const mayFold = ({ action, outcome }: AuditEvent): boolean =>

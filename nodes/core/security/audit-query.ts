@@ -31,6 +31,7 @@ export const auditActions = [
   'key',
   'policy',
   'certificate',
+  'approval',
   'system',
 ] as const satisfies readonly AuditEvent['action'][];
 export const auditOutcomes = ['ok', 'refused', 'failed'] as const;

@@ -15,6 +15,8 @@ export type AuditAction =
   | 'key'
   | 'policy'
   | 'certificate'
+  /** Somebody's word on a command: asked for, granted, denied, used. */
+  | 'approval'
   | 'system';
 
 /**

@@ -15,6 +15,10 @@ const administrators: readonly Role[] = [];
 export const methodRoles: Readonly<Record<string, readonly Role[] | 'open'>> = {
   'alert.acknowledge': ['llm_write', 'user_operator'],
   'alert.list': readers,
+  'approval.deny': ['user_operator'],
+  'approval.get': readers,
+  'approval.grant': ['user_operator'],
+  'approval.list': readers,
   'audit.query': administrators,
   'comfort.assess': readers,
   'command.cancel': ['llm_write', 'user_operator'],
@@ -27,6 +31,7 @@ export const methodRoles: Readonly<Record<string, readonly Role[] | 'open'>> = {
   'device.get': everybody,
   'device.heartbeat': ['device'],
   'device.list': readers,
+  'device.plan': ['llm_write', 'user_operator'],
   'device.register': ['device'],
   'device.register_method': ['llm_write', 'device'],
   'device.remove': administrators,
