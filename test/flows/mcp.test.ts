@@ -74,6 +74,8 @@ describe('MCP', function () {
   /** Commands that reached a device, by its id. */
   const reached: string[] = [];
   const open: TestMcpClient[] = [];
+  /** Of the flow as it is shipped, for who may use all of them. */
+  let shippedTools: string[];
   const url = (): string => `${hub.url}/mcp`;
   const connect = async (...args: Parameters<typeof connectMcp>): Promise<TestMcpClient> => {
     const client = await connectMcp(...args);
@@ -108,6 +110,9 @@ describe('MCP', function () {
 
   before(async () => {
     hub = await startHub();
+    const first = await connectMcp(mcpClientKinds[0], { url: url(), key: hub.adminKey });
+    shippedTools = (await first.tools()).map(({ name }) => name);
+    await first.close();
     const flow = await getFlow(hub);
     const idOf = (fits: (node: FlowNode) => boolean): string => flow.find(fits)!.id;
     const tab = idOf(({ type, label }) => type === 'tab' && label === 'Your own');
@@ -140,6 +145,12 @@ describe('MCP', function () {
     await other.end();
     await hub.stop();
     await hub.cleanUp();
+  });
+
+  it('the flow that is shipped offers eight tools or fewer', () => {
+    assert.ok(shippedTools.length <= 8, shippedTools.join(' '));
+    for (const name of ['alert_list', 'device_execute'])
+      assert.ok(shippedTools.includes(name), name);
   });
 
   for (const kind of mcpClientKinds)
@@ -199,6 +210,35 @@ describe('MCP', function () {
         assert.deepEqual([action, subject], ['command', 'set_level']);
         assert.ok(details.agent, 'what program gave it');
         assert.ok(events.some((event: { action: string }) => event.action === 'authentication'));
+      });
+
+      it('a destructive command reaches the device after the yes of a person, and never before', async () => {
+        const erase = async (
+          answer?: (message: string) => { action: string; content?: object },
+        ): Promise<boolean> => {
+          const options = { url: url(), key: writer.key, ...(answer && { answer }) };
+          const client = await connect(kind, options);
+          reached.length = 0;
+          const { isError = false } = await client.callTool('device_execute', {
+            device_id: mine.id,
+            command: 'erase',
+          });
+          return isError;
+        };
+        assert.equal(await erase(), true);
+        assert.deepEqual(reached, []);
+        for (const answer of [
+          { action: 'decline' },
+          { action: 'cancel' },
+          { action: 'accept', content: { confirm: false } },
+        ]) {
+          assert.equal(await erase(() => answer), true);
+          assert.deepEqual(reached, []);
+        }
+        assert.equal(await erase(() => ({ action: 'accept', content: { confirm: true } })), false);
+        assert.deepEqual(reached, [`${mine.id} erase`]);
+        assert.equal(await erase(), true);
+        assert.deepEqual(reached, []);
       });
 
       it('answers a mistake with what repairs it, as a result the model reads', async () => {
