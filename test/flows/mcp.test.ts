@@ -214,6 +214,7 @@ describe('MCP', function () {
 
       it('a destructive command reaches the device after the yes of a person, and never before', async () => {
         const erase = async (
+          sector: number,
           answer?: (message: string) => { action: string; content?: object },
         ): Promise<boolean> => {
           const options = { url: url(), key: writer.key, ...(answer && { answer }) };
@@ -222,22 +223,30 @@ describe('MCP', function () {
           const { isError = false } = await client.callTool('device_execute', {
             device_id: mine.id,
             command: 'erase',
+            arguments: { kind, sector },
           });
           return isError;
         };
-        assert.equal(await erase(), true);
-        assert.deepEqual(reached, []);
-        for (const answer of [
+        const answers = [
+          undefined,
           { action: 'decline' },
           { action: 'cancel' },
           { action: 'accept', content: { confirm: false } },
-        ]) {
-          assert.equal(await erase(() => answer), true);
+        ];
+        for (const [sector, answer] of answers.entries()) {
+          assert.equal(await erase(sector, answer && (() => answer)), true);
           assert.deepEqual(reached, []);
         }
-        assert.equal(await erase(() => ({ action: 'accept', content: { confirm: true } })), false);
+        const yes = (): { action: string; content: object } => ({
+          action: 'accept',
+          content: { confirm: true },
+        });
+        // Whoever said no is not asked again.
+        assert.equal(await erase(1, yes), true);
+        assert.equal(await erase(9, yes), false);
         assert.deepEqual(reached, [`${mine.id} erase`]);
-        assert.equal(await erase(), true);
+        // One yes is good for one call.
+        assert.equal(await erase(9), true);
         assert.deepEqual(reached, []);
       });
 

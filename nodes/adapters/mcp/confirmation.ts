@@ -122,7 +122,9 @@ export function createConfirmation(approvals: Approvals | undefined): Confirmati
 /** The approval that a refusal says it waits for. */
 function approvalOf(error: unknown): string | undefined {
   if (!(error instanceof RpcError) || error.code !== ErrorCode.Unauthorized) return undefined;
-  const { approval_id: id, confirm_by: ways } = error.details;
+  const { approval_id: id, confirm_by: ways, state = 'pending' } = error.details;
+  // Nobody is asked again who has decided.
+  if (state !== 'pending') return undefined;
   // Some need the word of a person by another way.
   if (Array.isArray(ways) && !ways.includes('elicitation')) return undefined;
   return typeof id === 'string' ? id : undefined;
