@@ -12,7 +12,8 @@ export default function (RED: NodeAPI): void {
   registerOperation<AlertDef>(RED, 'llm-iot-alert', async (hub, message, def) => {
     const params = paramsOf(message);
     const principal = message.rpc?.principal;
-    if (def.action === 'list') return { payload: hub.listAlerts(params, principal) };
+    if (def.action === 'list')
+      return { payload: hub.listAlerts(params, principal, message.rpc?.transport === 'mcp') };
     if (def.action === 'acknowledge')
       return { payload: await hub.acknowledgeAlert(params, principal) };
     const request = raiseRequestOf(message, def);

@@ -158,6 +158,7 @@ function settingsOf(RED: NodeAPI, def: HubDef, credentials: HubCredentials): Hub
     baseUrl: baseUrl(RED.settings),
     ...paths,
     approvePath: `${root}/approve/`,
+    timeZone: process.env['LLM_IOT_TIME_ZONE'] || undefined,
     heartbeatInterval: Number(def.heartbeatInterval) || 60,
     telemetryInterval: Number(def.telemetryInterval) || 10,
     commandTimeoutMs: (Number(def.commandTimeout) || 10) * 1000,

@@ -1,7 +1,9 @@
+import { alertAnswer } from '../core/alert/answer.ts';
 import type { Alerts, SeesAlert } from '../core/alert/ports.ts';
 import type { AlertRecord } from '../core/alert/types.ts';
+import type { ResolveDevice } from '../core/answer/targets.ts';
 import type { Clock } from '../core/clock.ts';
-import { requiredString } from '../core/params.ts';
+import { optionalString, requiredString } from '../core/params.ts';
 import { narrowsDevices, type CanSee } from '../core/security/scope-rules.ts';
 import type { Principal } from '../core/security/types.ts';
 import type { Streams } from '../core/stream/types.ts';
@@ -20,8 +22,15 @@ export interface HubAlerts {
     params: Record<string, unknown>,
     principal: Principal | undefined,
   ): Promise<AlertRecord>;
-  /** `alert.list`: the alarms of devices that somebody may know of. @throws RpcError -32602 */
-  listAlerts(params: Record<string, unknown>, principal: Principal | undefined): object;
+  /**
+   * `alert.list`: the alarms of devices that somebody may know of. Within a budget, with a summary and what was
+   * understood, if `toModel` or one of `device`, `detail` and `max_bytes` is given. @throws RpcError -32602
+   */
+  listAlerts(
+    params: Record<string, unknown>,
+    principal: Principal | undefined,
+    toModel?: boolean,
+  ): object;
 }
 
 /** Which alarms somebody may know of: whose scope is for some devices only, those of these devices. */
@@ -40,10 +49,11 @@ export function createHubAlerts(deps: {
   streams: Streams;
   clock: Clock;
   canSee: CanSee;
+  resolve: ResolveDevice;
   /** Told of each change, with the device if it is about one. */
   onChange?: (deviceId: string | undefined) => void;
 }): HubAlerts {
-  const { alerts, mqtt, streams, clock, canSee } = deps;
+  const { alerts, mqtt, streams, clock, canSee, resolve } = deps;
 
   const publish = async (alert: AlertRecord): Promise<void> => {
     if (alert.device_id) streams.publish(alert.device_id, 'alerts', alert, clock.now());
@@ -70,10 +80,19 @@ export function createHubAlerts(deps: {
       await publish(alert);
       return labelled(alert);
     },
-    listAlerts: (params, principal) =>
-      markUntrusted(alerts.list(params, alertsSeenBy(principal, canSee)), [
-        'alerts[].message',
-        'alerts[].data',
-      ]),
+    listAlerts(params, principal, toModel = false) {
+      const sees = alertsSeenBy(principal, canSee);
+      const { device: _device, detail, max_bytes: maxBytes, ...plain } = params;
+      const phrase = optionalString(params, 'device');
+      if (!toModel && [phrase, detail, maxBytes].every((one) => one === undefined))
+        return markUntrusted(alerts.list(plain, sees), ['alerts[].message', 'alerts[].data']);
+      const named =
+        phrase === undefined ? undefined : resolve(phrase, principal, 'device').device_id;
+      const page = alerts.list(
+        { ...plain, ...(named !== undefined && { device_id: named }) },
+        sees,
+      );
+      return alertAnswer(page, params, { ...(named !== undefined && { device: named }) });
+    },
   };
 }

@@ -1,3 +1,5 @@
+import type { AnswerDeps } from '../core/answer/deps.ts';
+import { splitExtras, withExtras } from '../core/answer/query-extras.ts';
 import type { Clock } from '../core/clock.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
@@ -5,7 +7,7 @@ import { earliestOf, requireInWindow } from '../core/security/scope-rules.ts';
 import type { Principal } from '../core/security/types.ts';
 import type { Deliveries, DeliveryReceipt } from '../core/telemetry/deliveries.ts';
 import type { TelemetryStore } from '../core/telemetry/ports.ts';
-import { formatDataAnswer, parseDataQuery } from '../core/telemetry/query.ts';
+import { dataQueryLimits, formatDataAnswer, parseDataQuery } from '../core/telemetry/query.ts';
 import type { Reading, Rejection } from '../core/telemetry/types.ts';
 import { markUntrusted } from '../core/untrusted.ts';
 
@@ -42,8 +44,9 @@ export function createHubTelemetry(deps: {
   /** Told what was stored. */
   onStored: (readings: readonly Reading[]) => void;
   clock: Clock;
+  answers: { deps: AnswerDeps };
 }): HubTelemetry {
-  const { store, devices, deliveries, onStored, clock } = deps;
+  const { store, devices, deliveries, onStored, clock, answers } = deps;
 
   /** @throws RpcError -32000 that names the place in `device_ids`, or `device_id` */
   const mustExist = (
@@ -83,10 +86,16 @@ export function createHubTelemetry(deps: {
       };
     },
     async query(params, principal) {
-      const question = parseDataQuery(params);
+      const { extras, plain } = splitExtras(params);
+      const { zone } = answers.deps;
+      const question = parseDataQuery(plain, dataQueryLimits, { now: clock.now(), zone });
       mustExist(question.device_ids, params, principal);
       requireInWindow(principal?.scope, question.start, clock.now());
-      return markUntrusted(formatDataAnswer(await store.query(question)), inSeries);
+      const answer = formatDataAnswer(await store.query(question));
+      return markUntrusted(
+        extras ? await withExtras(answer, question, extras, principal, answers.deps) : answer,
+        inSeries,
+      );
     },
     latest(params, principal) {
       const ids = latestIds(params);

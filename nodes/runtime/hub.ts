@@ -43,6 +43,7 @@ import { createGate, type Gate } from './gate.ts';
 import { createHubAccess, type HubAccess } from './hub-access.ts';
 import { createHubAlerts, type HubAlerts } from './hub-alerts.ts';
 import { createHubApprovals, type HubApprovals } from './hub-approvals.ts';
+import { createHubAnswers, type HubAnswers } from './hub-answers.ts';
 import { createHubAttestation } from './hub-attestation.ts';
 import { openHubAudit, type HubAudit } from './hub-audit.ts';
 import { createHubAuthentication, createStands } from './hub-authentication.ts';
@@ -83,6 +84,8 @@ export interface Hub extends HubAccess, HubAlerts, HubBackup, HubInfo, HubStream
   alerts: Alerts;
   /** Somebody's word on commands. */
   approvals: HubApprovals;
+  /** `telemetry.read`, `.history` and `.wait`. */
+  answers: HubAnswers;
   methods: MethodTable;
   dispatcher: Dispatcher;
   audit: AuditTrail;
@@ -330,6 +333,16 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       },
     };
 
+    const answers = createHubAnswers({
+      ...{ store, devices, naming, clock },
+      storeName: settings.store.kind,
+      zone: settings.timeZone,
+    });
+    opened.push(() => {
+      answers.close();
+      return Promise.resolve();
+    });
+
     const hubMetrics = createHubMetrics({
       ledger,
       devices,
@@ -357,6 +370,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       commands,
       alerts,
       approvals,
+      answers,
       methods,
       dispatcher,
       audit,
@@ -375,6 +389,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ...createHubAlerts({
         ...{ alerts, mqtt, streams, clock, canSee: devices.canSee },
         onChange: (deviceId) => mcp.alertChanged(deviceId),
+        resolve: answers.deps.resolve,
       }),
       ...createHubAccess({ keys, lockdown, devices, mqtt, liveClients, audit, clock }),
       ...createHubStreams({ streams, clock, devices }),
@@ -383,7 +398,11 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
         devices,
         deliveries,
         clock,
-        onStored: (readings) => commands.observe(readings),
+        answers,
+        onStored(readings) {
+          commands.observe(readings);
+          answers.observe(readings);
+        },
       }),
       ...createHubInfo({
         clock,

@@ -63,6 +63,8 @@ export interface HubSettings {
   mcpPath?: string;
   /** In front of `/tools`, `/asyncapi.json` and `/llms.txt`, from the root; undefined: they are not served. */
   documentsPath?: string | undefined;
+  /** IANA time zone for words such as "today" of who names none; that of the machine unless told. */
+  timeZone?: string | undefined;
   /** Seconds; what devices are told to keep to. */
   heartbeatInterval: number;
   telemetryInterval: number;

@@ -34,6 +34,7 @@ describe('flows/hub.json', () => {
         'Presence and alerts',
         'Live',
         'Access',
+        'Language models',
         'Your own',
         'Plans and approvals',
       ],

@@ -200,6 +200,9 @@ describe('scopes with the running hub', function () {
       { command_id: commandOf.get(id) ?? id },
     ]),
     ['telemetry.latest', {}],
+    ['telemetry.read', {}],
+    ['telemetry.read', { devices: asked.slice(0, 20), detail: 'full', max_bytes: 100_000 }],
+    ['telemetry.history', { devices: asked.slice(0, 20), compare: 'previous', unusual: true }],
     ['telemetry.latest', { device_ids: asked }],
     ['data.query', { device_ids: asked, time_range: timeRange }],
     ['device.get', { device_id: 'device number 3' }],
@@ -212,6 +215,13 @@ describe('scopes with the running hub', function () {
       ['alert.list', { device_id: id }],
       ['command.list', { device_id: id }],
       ['telemetry.latest', { device_id: id }],
+      ['telemetry.read', { device: id }],
+      ['telemetry.history', { device: id, compare: asked.slice(0, 5) }],
+      [
+        'telemetry.wait',
+        { device: id, measurement: 'pressure', until: { above: 0 }, timeout_s: 1 },
+      ],
+      ['alert.list', { device: id, max_bytes: 2_000 }],
     ]),
   ];
   /** Calls in batches, as long as a cursor leads on. */

@@ -102,10 +102,21 @@ export const roleCalls: Record<string, RoleCall> = {
     params: ({ deviceId }) => ({ channels: [`device.${deviceId}.events`] }),
     onSocket: true,
   },
+  'telemetry.history': { params: ({ deviceId }) => ({ device: deviceId }) },
   'telemetry.latest': ofDevice(),
+  'telemetry.read': { params: ({ deviceId }) => ({ device: deviceId }) },
   'telemetry.update': ofDevice({
     data: { live_readings: [{ measurement_type: 'temperature', value: 20, unit: 'celsius' }] },
   }),
+  // Every reading there was is above this.
+  'telemetry.wait': {
+    params: ({ deviceId }) => ({
+      device: deviceId,
+      measurement: 'temperature',
+      until: { above: -300 },
+      timeout_s: 1,
+    }),
+  },
   'test.own': ofDevice(),
   unsubscribe: {
     params: ({ deviceId }) => ({ channels: [`device.${deviceId}.events`] }),

@@ -55,8 +55,11 @@ export const methodRoles: Readonly<Record<string, readonly Role[] | 'open'>> = {
   'sensor.discover': ['llm_write', 'device'],
   'sensor.list': everybody,
   subscribe: everybody,
+  'telemetry.history': readers,
   'telemetry.latest': everybody,
+  'telemetry.read': readers,
   'telemetry.update': ['device'],
+  'telemetry.wait': readers,
   unsubscribe: everybody,
 };
 

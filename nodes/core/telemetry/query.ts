@@ -1,8 +1,9 @@
-import type { JsonObject } from '../document.ts';
+import { isObject, type JsonObject } from '../document.ts';
 import { invalidParam, oneOf, optionalNumber, optionalObject, optionalString } from '../params.ts';
 import { placeName } from '../rpc/quoted.ts';
 import { nearest } from '../rpc/suggest.ts';
 import { cleanText } from '../text.ts';
+import { readTimeRange } from '../time-words/read-time.ts';
 import { parseInterval } from './interval.ts';
 import { aggregations, type Aggregation, type StoreAnswer, type StoreQuery } from './ports.ts';
 import { timeZone, type TimeZone } from './time-zone.ts';
@@ -59,9 +60,14 @@ export interface DataAnswer {
  * `time_range.start` is inclusive, `end` exclusive; both are ISO 8601 or milliseconds since the epoch, and a time that
  * names no offset is one of `time_zone` (UTC if absent). `aggregation` absent, `raw` or `none` asks for the readings
  * themselves; an aggregation without `interval` gives one point for the whole range.
+ * @param clock with it, `time_range` may be said in words, such as "yesterday", by the clock of `time_zone` or this zone
  * @throws RpcError -32602 that names the field and what it may be
  */
-export function parseDataQuery(params: JsonObject, limits = dataQueryLimits): StoreQuery {
+export function parseDataQuery(
+  params: JsonObject,
+  limits = dataQueryLimits,
+  clock?: { now: number; zone: string },
+): StoreQuery {
   refuseUnknown(params, fields, '');
   const deviceIds = names(params, 'device_ids', limits.maxDevices);
   if (!deviceIds)
@@ -71,7 +77,11 @@ export function parseDataQuery(params: JsonObject, limits = dataQueryLimits): St
     );
   const types = names(params, 'measurement_types', limits.maxMeasurementTypes);
   const zoneName = optionalString(params, 'time_zone');
-  const { start, end } = parseRange(params, timeZone(zoneName ?? 'UTC'));
+  const { start, end } = parseRange(
+    params,
+    timeZone(zoneName ?? 'UTC'),
+    clock && { ...clock, ...(zoneName !== undefined && { zone: zoneName }) },
+  );
   const aggregation = parseAggregation(params);
   const interval = parseWidth(params, aggregation, end - start, limits.maxBuckets);
   const limit = optionalNumber(params, 'limit', { min: 1, max: limits.maxPoints, integer: true });
@@ -147,7 +157,13 @@ function names(params: JsonObject, field: string, max: number): string[] | undef
   return [...new Set(list)];
 }
 
-function parseRange(params: JsonObject, zone: TimeZone): { start: number; end: number } {
+function parseRange(
+  params: JsonObject,
+  zone: TimeZone,
+  clock: { now: number; zone: string } | undefined,
+): { start: number; end: number } {
+  if (clock && isInWords(params['time_range']))
+    return readTimeRange(params['time_range'], { ...clock, field: 'time_range' });
   const range = optionalObject(params, 'time_range');
   if (!range)
     throw invalidParam(
@@ -167,6 +183,16 @@ function parseRange(params: JsonObject, zone: TimeZone): { start: number; end: n
         : { suggestions: ['Set time_range.end to a later time than time_range.start.'] },
     );
   return { start, end };
+}
+
+/** Anything a timestamp is not made of: a text instead of the object, or an end such as "yesterday". */
+function isInWords(range: unknown): boolean {
+  if (typeof range === 'string') return true;
+  if (!isObject(range)) return false;
+  return ['start', 'end'].some((name) => {
+    const value = range[name];
+    return typeof value === 'string' && !/^[\d:.,+TtZz -]*$/.test(value);
+  });
 }
 
 function parseInstant(range: JsonObject, name: string, zone: TimeZone): number {

@@ -400,7 +400,9 @@ function fold(value: string, { field }: TimeOptions): string {
 function notUnderstood(value: unknown, { field }: TimeOptions): Error {
   const said = typeof value === 'string' ? ` ${quoted(value)}` : '';
   return invalidParam(field, `${field}${said} is not a time the hub understands`, {
-    expected: { type: 'string', example: examples[0] },
+    expected: /\.(?:start|end)$/.test(field)
+      ? { type: 'string', format: 'date-time', example: '2025-09-30T00:00:00Z' }
+      : { type: 'string', example: examples[0] },
     suggestions: [
       `Set ${field} to words such as ${examples.map((one) => `"${one}"`).join(', ')}.`,
       `Or give ISO 8601: { "start": "2026-11-01T00:00:00Z", "end": "2026-11-02T00:00:00Z" }.`,
