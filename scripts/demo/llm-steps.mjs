@@ -1,4 +1,5 @@
 // The steps of the played LLM: what it asks, why, and what the answer must be.
+import { expect } from './expect.mjs';
 import { within } from './mqtt-connection.mjs';
 import { RpcFailure } from './rpc-failure.mjs';
 import { sparkline } from './terminal.mjs';
@@ -15,14 +16,6 @@ const invalidParams = -32602;
  *
  * @typedef {{ name: string, why: string, run(scene: Scene): Promise<void> }} Step
  */
-
-/**
- * @param {string} condition what was expected, as a sentence
- * @param {boolean} holds
- */
-function expect(condition, holds) {
-  if (!holds) throw new Error(`expected: ${condition}`);
-}
 
 /** @type {readonly Step[]} */
 export const steps = [
@@ -100,41 +93,17 @@ export const steps = [
     },
   },
   {
-    name: 'Switch the load off',
-    why: 'The command goes to the meter over MQTT; its answer comes back, and then its readings fall to 0 Wh.',
-    async run({ call, live, idOf, transcript }) {
-      const meter = idOf('energy_meter');
-      await live.call('subscribe', { channels: [`device.${meter}.telemetry`] });
-      await call('device.execute', {
-        device_id: meter,
-        command: 'set_load',
-        arguments: { on: false },
-      });
-      const { result } = await call('device.execute', {
-        device_id: meter,
-        command: 'get_load',
-        arguments: {},
-      });
-      expect('the meter says its load is off', result?.on === false);
-      await nextUpdate(live, 'the meter to report 0 Wh', (update) => {
-        const fallen = update.params.data.live_readings.every(
-          (/** @type {any} */ { value }) => value === 0,
-        );
-        if (fallen) transcript.received(update);
-        return fallen;
-      });
-    },
-  },
-  {
-    name: 'And on again',
-    why: 'Left as it was found.',
+    name: 'Have the office report more often, and as before',
+    why: 'The command goes to the device over MQTT; its answer says which configuration it applied.',
     async run({ call, idOf }) {
-      const { applied_config: config } = await call('device.execute', {
-        device_id: idOf('energy_meter'),
-        command: 'set_load',
-        arguments: { on: true },
-      });
-      expect('the load is on', config?.load_on === true);
+      for (const telemetry_interval of [5, 600]) {
+        const { applied_config: config } = await call('device.execute', {
+          device_id: idOf('office'),
+          command: 'configure',
+          arguments: { telemetry_interval },
+        });
+        expect('it says so', config?.telemetry_interval === telemetry_interval);
+      }
     },
   },
   {

@@ -1,5 +1,7 @@
 // What an LLM would do with the hub, step by step.
 import { steps } from './llm-steps.mjs';
+import { createMcpClient } from './mcp-client.mjs';
+import { mcpSteps } from './mcp-steps.mjs';
 import { createHttpClient, openWebSocket } from './rpc-client.mjs';
 import { RpcFailure } from './rpc-failure.mjs';
 
@@ -38,10 +40,12 @@ export async function playLlm({ url, adminKey = '', idOf, transcript, signal }) 
   const live = await openWebSocket(caller);
   const outcomes = [];
   try {
-    for (const { name, why, run } of steps) {
+    // The person of the demo has nothing against it.
+    const mcp = createMcpClient({ ...caller, person: () => true });
+    for (const { name, why, run } of [...steps, ...mcpSteps]) {
       signal.throwIfAborted();
       transcript.heading(name, why);
-      const ok = await run({ call, live, transcript, idOf }).then(
+      const ok = await run({ call, live, mcp, transcript, idOf }).then(
         () => true,
         (error) => {
           transcript.failed(error.message);

@@ -34,12 +34,12 @@ export function createHttpClient({ url, key, transcript, nextId }) {
   };
 }
 
-/** @param {string} url @param {string} key @param {object} request */
-async function post(url, key, request) {
+/** @param {string} url @param {string} key @param {object} request @param {Record<string, string>} [headers] */
+export async function post(url, key, request, headers = {}) {
   try {
     return await fetch(url, {
       method: 'POST',
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', ...headers },
       body: JSON.stringify(request),
       signal: AbortSignal.timeout(30_000),
     });

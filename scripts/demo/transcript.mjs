@@ -5,7 +5,7 @@ import { paintFor } from './terminal.mjs';
 /**
  * @typedef {object} Transcript
  * @property {(title: string, text?: string) => void} heading what comes next, and why
- * @property {(message: any, transport: 'http' | 'ws') => void} sent
+ * @property {(message: any, transport: 'http' | 'ws' | 'mcp') => void} sent
  * @property {(message: any, limits?: { depth?: number, items?: number }) => void} received
  * @property {(text: string) => void} note
  * @property {(text: string) => void} failed
