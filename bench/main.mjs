@@ -26,6 +26,7 @@ const scenarios = {
   live: 'live updates over the WebSocket',
   registration: '1,000 devices that register at once',
   guessing: 'calls while somebody tries 1,000 keys a second',
+  llm: 'what a language model reads, waits for and is understood with',
   parse: 'strict JSON beside JSON.parse',
   peers: 'the hub beside stock nodes with Mosquitto and InfluxDB, and its ceilings',
 };

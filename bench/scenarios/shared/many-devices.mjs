@@ -3,8 +3,9 @@
 /**
  * Makes many devices of the one that is in a hub's database, each with a key.
  * @param {string} file @param {number} devices how many there are afterwards
+ * @param {(i: number) => object} [changes] what is different about the i-th of the new ones
  */
-export async function multiplyDevice(file, devices) {
+export async function multiplyDevice(file, devices, changes = () => ({})) {
   const { createSqliteRecordStore } =
     await import('../../../dist/adapters/storage/sqlite-record-store.js');
   const records = await createSqliteRecordStore({ file });
@@ -19,7 +20,7 @@ export async function multiplyDevice(file, devices) {
       const keyId = crypto.randomUUID();
       const hash = i.toString(16).padStart(64, '0');
       writes.push(
-        records.put('device', deviceId, { ...device, device_id: deviceId, name }),
+        records.put('device', deviceId, { ...device, device_id: deviceId, name, ...changes(i) }),
         records.put('key', keyId, { ...key, id: keyId, hash, device_id: deviceId }),
       );
     }
