@@ -8,6 +8,7 @@ import {
   eventually,
   getFlow,
   joinDevice,
+  press,
   temperature,
   type FlowNode,
 } from '../support/hub-client.ts';
@@ -77,8 +78,7 @@ describe('the example that asks the hub', () => {
         const others = (await getFlow(hub)).filter(({ id }) => !ids.has(id));
         await deploy(hub, [...others, ...added], 'nodes');
         const inject = added.find(({ type }) => type === 'inject')!;
-        const pressed = await fetch(`${hub.url}/inject/${inject.id}`, { method: 'POST' });
-        assert.equal(pressed.status, 200);
+        await press(hub, inject.id);
 
         const requests = await eventually('the model has been asked three times', () =>
           Promise.resolve(model.requests.length >= 3 && model.requests),

@@ -183,6 +183,14 @@ export async function deploy(
   assert.ok(response.ok, `deploy: ${response.status}`);
 }
 
+/** Presses the button of an inject node, once the node is there. */
+export async function press(hub: RunningHub, injectId: string): Promise<void> {
+  await eventually(`the button ${injectId}`, async () => {
+    const { status } = await fetch(`${hub.url}/inject/${injectId}`, { method: 'POST' });
+    return status === 200;
+  });
+}
+
 /** Waits until the hub answers again, after a deploy that changed its own configuration. */
 export async function hubIsUp(hub: RunningHub): Promise<void> {
   await eventually('the hub is up', () =>
