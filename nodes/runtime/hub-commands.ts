@@ -9,6 +9,7 @@ import type { DeviceRegistry } from '../core/device/ports.ts';
 import type { Emitter, HubEvents } from '../core/events.ts';
 import type { Ids } from '../core/ids.ts';
 import type { Log } from '../core/log.ts';
+import type { Resolver } from '../core/naming/types.ts';
 import type { RecordStore } from '../core/records.ts';
 import type { AuditTrail } from '../core/security/audit.ts';
 import type { Streams } from '../core/stream/types.ts';
@@ -40,6 +41,7 @@ export async function createHubCommands(deps: {
   ids: Ids;
   log: Log;
   startSpan: StartSpan;
+  naming: Pick<Resolver, 'resolveDevices'>;
 }): Promise<CommandExecutor> {
   const { devices, mqtt, store, signing, streams, audit, events, clock } = deps;
   const { records, recorder, stands, settings, ids, log, startSpan } = deps;
@@ -61,6 +63,10 @@ export async function createHubCommands(deps: {
       log,
       startSpan,
     },
+    resolvePhrase: (principal) => (phrase, field) =>
+      deps.naming
+        .resolveDevices(phrase, principal, field)
+        .map(({ device_id, sensor_id }) => commandable(devices, device_id, sensor_id)),
     latest: (id) => store.latest([id]),
     onChange: (record) => tellChange(streams, record, clock.now()),
   });
@@ -70,6 +76,12 @@ export async function createHubCommands(deps: {
   events.on('resumed', ({ device }) => commands.wake(device.device_id));
   events.on('removed', ({ device }) => commands.forget(device.device_id));
   return commands;
+}
+
+/** Who is commanded: the sensor that words mean, if it has commands of its own, else its device. */
+function commandable(devices: DeviceRegistry, deviceId: string, sensorId?: string): string {
+  const commands = sensorId === undefined ? [] : devices.resolve(sensorId)?.sensor?.commands;
+  return sensorId !== undefined && commands?.length ? sensorId : deviceId;
 }
 
 /** Tells of a new command, or a change of its state, on `device.{id}.commands`: no arguments, no results, nobody's words. */

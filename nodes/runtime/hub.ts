@@ -246,6 +246,7 @@ export async function createHub(settings: HubSettings, log: Log): Promise<Hub> {
       ...{ devices, mqtt, store, signing, stands, records, audit, events, clock, ids, log },
       streams,
       startSpan: startOpenTelemetrySpan,
+      naming,
       recorder: onRecord.commandsOnRecord,
       settings: { defaultTimeoutMs: settings.commandTimeoutMs, mayStart: limits.mayCommand },
     });

@@ -172,6 +172,51 @@ describe('plans and approvals with the running hub and a real device', function 
     assert.equal(heard.length, 1);
   });
 
+  it('takes plain words for a device, and a plan also where they mean several', async () => {
+    const join = (hardware: string, name: string, location: string) =>
+      joinDevice(hub, { ...esp32(hardware, { commands }), name, location });
+    const lamps = [
+      await join('lamp-1', 'Reading lamp', 'study'),
+      await join('lamp-2', 'Ceiling lamp', 'study'),
+    ];
+    const lit: string[] = [];
+    for (const lamp of lamps)
+      await lamp.onCommand(() => {
+        lit.push(lamp.id);
+        return { result: { ok: true } };
+      });
+    const [reading] = lamps;
+    const set = { command: 'set', arguments: { level: 3 } };
+    const { result } = await call(
+      hub,
+      'device.execute',
+      { device: 'the reading lamp in the study', ...set },
+      model,
+    );
+    assert.equal(result?.status, 'success');
+    assert.deepEqual(lit, [reading!.id]);
+    const { error } = await call(
+      hub,
+      'device.execute',
+      { device: 'the study lamp', ...set },
+      model,
+    );
+    assert.equal(error?.code, -32602);
+    assert.equal(error.data.field, 'device');
+    assert.equal(error.data.candidates.length, 2);
+    const all = { device: 'all lamps in the study', ...set };
+    assert.equal((await call(hub, 'device.execute', all, model)).error?.code, -32602);
+    const plan = await ask(hub, 'device.plan', all, model);
+    assert.deepEqual(
+      plan.steps.map(({ device_id }: { device_id: string }) => device_id).sort(),
+      lamps.map(({ id }) => id).sort(),
+    );
+    assert.deepEqual(lit, [reading!.id]);
+    await ask(hub, 'device.execute', { plan_id: plan.plan_id }, model);
+    assert.equal(lit.length, 3);
+    for (const lamp of lamps) await lamp.end();
+  });
+
   it('a node tells of what is asked, with a link to a page whose buttons decide', async () => {
     const flow = await getFlow(hub);
     const hubId = flow.find(({ type }) => type === 'llm-iot-hub')!.id;

@@ -8,7 +8,7 @@ import { invalidParam, optionalString } from '../params.ts';
 import type { RecordStore } from '../records.ts';
 import type { StartSpan } from '../trace.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
-import { placeName } from '../rpc/quoted.ts';
+import { placeName, quoted } from '../rpc/quoted.ts';
 import type { Principal } from '../security/types.ts';
 import type { Reading } from '../telemetry/types.ts';
 import { cleanText } from '../text.ts';
@@ -68,7 +68,7 @@ export interface ExecutorDeps {
   startSpan?: StartSpan | undefined;
   settings?: CommandSettings;
   guard?: CommandGuard;
-  /** Finds the device that words mean, for a plan. */
+  /** Finds the devices that words mean. */
   resolvePhrase?: (principal: Principal | undefined) => ResolvePhrase;
   /** Whom to ask where a command needs somebody's word; without it none does. */
   approvals?: Approvals;
@@ -584,10 +584,11 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
         check({ params: step, principal, policies: policy === undefined ? [] : [policy] }),
       ),
     execute: async (params, principal, policy, origin) => {
-      const call = callOf({ method: 'device.execute', params, principal }, policy, origin);
+      const named = withDevice(params, deps.resolvePhrase?.(principal));
+      const call = callOf({ method: 'device.execute', params: named, principal }, policy, origin);
       if ((params['plan_id'] ?? undefined) !== undefined)
         return executePlan(call) as Promise<ExecuteResult>;
-      const { device_id, command, arguments: args = {} } = params;
+      const { device_id, command, arguments: args = {} } = named;
       return once(call, { device_id, command, arguments: args }, (started) =>
         run({ ...call, started }),
       );
@@ -679,6 +680,33 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       for (const command of running.values()) command.abort(stopping);
     },
   };
+}
+
+/**
+ * Params with the id of the one device that words mean, where there are words in place of an id.
+ * @throws RpcError -32602 when they mean none, or several
+ */
+function withDevice(params: JsonObject, resolve: ResolvePhrase | undefined): JsonObject {
+  const { device, ...others } = params;
+  if (
+    (device ?? undefined) === undefined ||
+    !resolve ||
+    (params['plan_id'] ?? undefined) !== undefined
+  )
+    return params;
+  if ((params['device_id'] ?? undefined) !== undefined)
+    throw invalidParam('device', 'name the device by device or by device_id, not by both', {
+      fix: { remove: ['device'] },
+    });
+  const [device_id, ...more] = resolve(device, 'device');
+  if (more.length > 0)
+    throw invalidParam('device', `${quoted(device)} means ${more.length + 1} devices`, {
+      suggestions: [
+        'Name one of them.',
+        'Call device.plan with the same device, and carry the plan out: it is for all of them.',
+      ],
+    });
+  return { ...others, device_id };
 }
 
 /** The commands of a batch, as far as it names devices. */

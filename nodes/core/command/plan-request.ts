@@ -10,8 +10,8 @@ export interface PlanRequest {
   steps: JsonObject[];
 }
 
-/** Finds the id that a phrase means. @throws RpcError -32602 */
-export type ResolvePhrase = (phrase: string, field: string) => string;
+/** Finds the ids that a phrase means; several where it asks for all that fit. @throws RpcError -32602 */
+export type ResolvePhrase = (phrase: unknown, field: string) => string[];
 
 /**
  * Reads `{ device_id | device_ids | device, command, arguments?, timeout_ms?, reason? }` or `{ steps: [{ device_id |
@@ -67,8 +67,12 @@ function devicesOf(params: JsonObject, resolve: ResolvePhrase | undefined, at: s
       throw invalidParam(`${at}device_ids`, `${at}device_ids must be a list of ids`);
     return bounded([...new Set(ids)], `${at}device_ids`);
   }
-  if ((params['device_id'] ?? undefined) === undefined && typeof device === 'string' && resolve)
-    return [resolve(device, `${at}device`)];
+  if (
+    (params['device_id'] ?? undefined) === undefined &&
+    (device ?? undefined) !== undefined &&
+    resolve
+  )
+    return bounded(resolve(device, `${at}device`), `${at}device`);
   return [requiredString({ [`${at}device_id`]: params['device_id'] }, `${at}device_id`)];
 }
 

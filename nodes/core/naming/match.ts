@@ -134,11 +134,19 @@ const flat = (terms: readonly Term[]): Term[] =>
 const namesIn = (terms: readonly Term[]): Set<string> =>
   new Set(flat(terms).flatMap(({ alternatives }) => alternatives.map(({ term }) => term)));
 
+/** Words of a compound that say nothing of which one is meant. */
+const anyDevice: ReadonlySet<string> = new Set(['g:sensor', 'g:device']);
+
+/** Letters of the words that say nothing in a name either; "reading" says something in "reading lamp". */
+const longestParticle = 3;
+
 /** What part of a name a phrase says, its words for any sensor or device left out. */
 function saidOf(name: string, terms: readonly Term[]): number {
   const asked = namesIn(terms);
   const units = cachedUnits(name).filter(
-    (unit) => !unit.stop && !termsOfUnit(unit).some((term) => term.startsWith('g:')),
+    (unit) =>
+      !(unit.stop && unit.said.length <= longestParticle) &&
+      !termsOfUnit(unit).some((term) => term.startsWith('g:')),
   );
   if (units.length === 0) return 0;
   const said = units.filter((unit) => {
@@ -146,7 +154,7 @@ function saidOf(name: string, terms: readonly Term[]): number {
     if (own.some((term) => asked.has(term))) return true;
     const parts = unit.parts
       .map(termsOfUnit)
-      .filter((part) => !part.some((t) => t.startsWith('g:')));
+      .filter((part) => !part.some((term) => anyDevice.has(term)));
     return parts.length > 0 && parts.every((part) => part.some((term) => asked.has(term)));
   });
   return said.length / units.length;
