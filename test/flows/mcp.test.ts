@@ -263,6 +263,16 @@ describe('MCP', function () {
         assert.match(String(reason), /temperature/);
       });
 
+      it('answers one to a tool whose result has a schema as well', async () => {
+        const client = await connect(kind, { url: url(), key: reader.key });
+        const tools = await client.tools();
+        assert.ok(tools.find(({ name }) => name === 'alert_list')?.outputSchema);
+        const { isError, content } = await client.callTool('alert_list', { state: 'loud' });
+        assert.equal(isError, true);
+        const { code, field } = JSON.parse(content[0]!.text!) as { code: number; field: string };
+        assert.deepEqual([code, field], [-32602, 'state']);
+      });
+
       it('answers a tool that does not exist with an error of the protocol', async () => {
         const client = await connect(kind, { url: url(), key: reader.key });
         await assert.rejects(client.callTool('comfort_asess'), /did you mean comfort_assess/);

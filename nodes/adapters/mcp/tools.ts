@@ -8,7 +8,12 @@ import type { Clock } from '../../core/clock.ts';
 import { isObject } from '../../core/document.ts';
 import { toErrorObject } from '../../core/rpc/errors.ts';
 import { nearest } from '../../core/rpc/suggest.ts';
-import type { Dispatcher, MethodTable, RpcContext } from '../../core/rpc/types.ts';
+import type {
+  Dispatcher,
+  MethodDeclaration,
+  MethodTable,
+  RpcContext,
+} from '../../core/rpc/types.ts';
 import type { Principal } from '../../core/security/types.ts';
 import {
   inputSchemaOf,
@@ -56,7 +61,7 @@ export function createTools(deps: {
           { method: declaration.name, args, call, invoke },
           {
             done: resultOf,
-            failed: errorOf,
+            failed: (error) => errorOf(error, declaration),
           },
         );
       } finally {
@@ -116,13 +121,17 @@ function resultOf(result: unknown): CallToolResult {
   };
 }
 
-/** An error a model can read and repair: a result, because errors of the protocol never reach the model. */
-function errorOf(error: unknown): CallToolResult {
+/**
+ * An error a model can read and repair: a result, because errors of the protocol never reach the model. As structured
+ * content only where no schema of the result was told: clients hold an error against it, too, and throw it away.
+ */
+function errorOf(error: unknown, declaration: MethodDeclaration): CallToolResult {
   const { code, message, data } = toErrorObject(error);
   const told = { code, message, ...(isObject(data) ? data : {}) };
   return {
     content: [{ type: 'text', text: JSON.stringify(told) }],
-    structuredContent: { error: told },
+    ...(!outputSchemaOf(declaration) && { structuredContent: { error: told } }),
+    _meta: { error: told },
     isError: true,
   };
 }
