@@ -1,51 +1,39 @@
 import type { Clock } from '../clock.ts';
 import type { DeviceRegistry } from '../device/ports.ts';
-import type { DeviceRecord } from '../device/types.ts';
-import { isObject, jsonSize, type JsonObject } from '../document.ts';
+import { jsonSize, type JsonObject } from '../document.ts';
 import type { Ids } from '../ids.ts';
 import type { Log } from '../log.ts';
-import { invalidParam, optionalString } from '../params.ts';
+import { optionalString } from '../params.ts';
 import type { RecordStore } from '../records.ts';
 import type { StartSpan } from '../trace.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
-import { placeName, quoted } from '../rpc/quoted.ts';
 import type { Principal } from '../security/types.ts';
 import type { Reading } from '../telemetry/types.ts';
 import { cleanText } from '../text.ts';
-import { confirmationOf, isAsked, wordFor } from './approval-rules.ts';
+import { confirmationOf } from './approval-rules.ts';
 import type { Approvals } from './approvals.ts';
 import { createBatch } from './batch.ts';
-import {
-  confirmationOfWaited,
-  createCallConfirmation,
-  type CallConfirmation,
-} from './call-confirmation.ts';
+import { givenBy, recordOf, type Call, type ReadCall } from './command-call.ts';
+import { createCommandChecks } from './command-checks.ts';
+import { createCallConfirmation } from './call-confirmation.ts';
 import { readAnswer } from './device-answer.ts';
 import { notWaiting, outcomeOf } from './ending.ts';
 import { closedGuard, type CommandGuard } from './guard.ts';
+import { createPlanExecution, type Once } from './execute-plan.ts';
 import { createCommandHistory } from './history.ts';
-import { beforeOf, inverseOf } from './inverse.ts';
-import { createCommandsOnRecord, type CommandRecorder, type GivenCommand } from './on-record.ts';
+import { beforeOf } from './inverse.ts';
+import { createCommandsOnRecord, type CommandRecorder } from './on-record.ts';
 import { runCommand, type RunningCommand } from './lifecycle.ts';
-import { requireCommandInScope, requireCommandOfRole, requireUncritical } from './permission.ts';
-
+import { declaresArgument, methodOwner } from './method-owner.ts';
+import { withDevice } from './named-device.ts';
 import type { CommandExecutor, CommandSettings } from './ports.ts';
 import { createCommandQueries } from './queries.ts';
 import type { ResolvePhrase } from './plan-request.ts';
-import { readPlanId } from './plan-request.ts';
-import { runPlan } from './plan-run.ts';
-import type { CommandCheck } from './plan-types.ts';
 import { createPlans } from './plans.ts';
-import { createReadBack, readConfirm, type ConfirmSpec } from './read-back.ts';
+import { createReadBack, readConfirm } from './read-back.ts';
 import { createRequestKeys, readRequestKey } from './request-keys.ts';
 import { showResult } from './show.ts';
-import {
-  declarationOf,
-  readOptions,
-  readRequest,
-  type CommandOptions,
-  type CommandRequest,
-} from './request.ts';
+import { readOptions, readRequest, type CommandOptions, type CommandRequest } from './request.ts';
 import type {
   BatchResult,
   CommandOrigin,
@@ -53,9 +41,13 @@ import type {
   DeviceLink,
   ExecuteResult,
 } from './types.ts';
+import { busyWith, offline } from './reachable.ts';
+import { createRevert, requireMayCommand } from './revert.ts';
+import { callOfWaited, recordOfWaiting } from './waited-call.ts';
 import { createWaitingDelivery } from './waiting-delivery.ts';
 
 const largestConfig = 16 * 1_024;
+
 export interface ExecutorDeps {
   registry: DeviceRegistry;
   /** The way to the devices as it is now; undefined while there is none. */
@@ -80,32 +72,6 @@ export interface ExecutorDeps {
   latest?: (deviceId: string) => readonly Reading[];
   /** Told of each new command and each change of a state. */
   onChange?: (record: CommandRecord) => void;
-}
-
-/** A command as it was read and checked. */
-interface ReadCall {
-  request: CommandRequest;
-  options: CommandOptions;
-  confirm: ConfirmSpec | undefined;
-}
-
-/** One command as it came, by whatever way. */
-interface Call {
-  method: string;
-  params: JsonObject;
-  principal: Principal | undefined;
-  /** Its signature, or somebody's word, where it needs one. */
-  confirmation: CallConfirmation;
-  policies: readonly string[];
-  origin: CommandOrigin | undefined;
-  /** Not one of a batch, and did not wait. */
-  isAnswer: boolean;
-  /** Called before anything of it is sent or queued. */
-  started: (commandId: string) => Promise<void>;
-  /** The command it undoes. */
-  reverts?: string;
-  /** Set for one that waited. */
-  waited?: CommandRecord;
 }
 
 export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
@@ -136,7 +102,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
 
   const requireReachable = ({ target }: CommandRequest): DeviceLink => {
     const { device } = target;
-    if (device.status === 'offline') throw offline(device.device_id);
+    if (device.status === 'offline') throw offline(registry, device.device_id);
     const current = busy.get(device.device_id);
     if (current) throw busyWith(current, clock.now());
     const link = deps.link();
@@ -165,7 +131,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
           issuedBy: principal?.id ?? 'flow',
           traceparent: call.origin?.traceparent,
         },
-        more: { ...describe(call, options), ...kept, ...(before && { before }) },
+        more: { ...recordOf(call, options), ...kept, ...(before && { before }) },
         async beforeSending() {
           await call.confirmation.use();
           await call.started(id);
@@ -176,33 +142,11 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     busy.set(device.device_id, started);
     return started;
   };
-  /** What the record of a command says of the call it came by. */
-  const describe = (
-    { params, origin, reverts }: Call,
-    { reason }: CommandOptions,
-  ): Partial<CommandRecord> => {
-    const key = readRequestKey(params);
-    return {
-      ...(reason !== undefined && { reason }),
-      ...(origin?.agent !== undefined && { agent: origin.agent }),
-      ...(key !== undefined && { request_key: key }),
-      ...(reverts !== undefined && { reverts }),
-    };
-  };
-
   const countUnderWay = (principal: Principal | undefined, change: 1 | -1): void => {
     if (!principal) return;
     const count = (underWay.get(principal.id) ?? 0) + change;
     if (count > 0) underWay.set(principal.id, count);
     else underWay.delete(principal.id);
-  };
-
-  const offline = (deviceId: string): RpcError => {
-    const lastSeen = new Date(registry.lastSeen(deviceId)).toISOString();
-    return new RpcError(ErrorCode.DeviceOffline, `the device is offline, last seen ${lastSeen}`, {
-      device_id: deviceId,
-      last_seen: lastSeen,
-    });
   };
 
   const callOf = (
@@ -227,11 +171,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     };
   };
   /** Carries a call out once, however often its key is repeated. */
-  const once = <T>(
-    call: Call,
-    what: JsonObject,
-    carryOut: (started: (commandId?: string) => Promise<void>) => Promise<T>,
-  ): Promise<T> => {
+  const once: Once = (call, what, carryOut) => {
     const { method, params, principal } = call;
     const key = readRequestKey(params);
     return keys.once({ key, of: principal?.id ?? 'flow', what: { method, ...what } }, carryOut);
@@ -268,83 +208,12 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     guard.requirePolicy(request, call.principal, call.policies);
     if (options.waitMs === undefined) requireReachable(request);
   };
-  /** What would become of a command now; nothing is sent, and nothing is on record of it. */
-  const check = (call: Pick<Call, 'params' | 'principal' | 'policies'>): CommandCheck => {
-    const { principal, policies } = call;
-    const problems: RpcError[] = [];
-    const noted = <T>(attempt: () => T): T | undefined => {
-      try {
-        return attempt();
-      } catch (error) {
-        if (!(error instanceof RpcError)) throw error;
-        problems.push(error);
-        return undefined;
-      }
-    };
-    const request = noted(() => judged(read(call).request, call));
-    if (!request) return { problems, online: false, busy: false };
-    const { device } = request.target;
-    if (request.critical) noted(() => requireUncritical(principal, request.command));
-    const refusal = guard.refusalOf(request, principal, policies);
-    if (refusal) problems.push(refusal);
-    noted(() => requireReachable(request));
-    return {
-      ...{ request, problems },
-      online: device.status !== 'offline',
-      busy: busy.has(device.device_id),
-      needs: wordFor(deps.approvals, request, principal),
-    };
-  };
-  /** Has everything in a call that needs somebody's word and could leave now asked for together. */
-  const confirmAll = async (call: Call, all: readonly JsonObject[]): Promise<void> => {
-    const checks = all.map((params) => check({ ...call, params }));
-    const requests = checks.flatMap(({ request }) => (request ? [request] : []));
-    const waits = call.params['wait'] === true;
-    const needing = checks.flatMap(({ request, problems }) =>
-      request && confirmationOf(request) && problems.every(({ code }) => waits && isAway(code))
-        ? [request]
-        : [],
-    );
-    const first = needing.find(({ critical }) => critical) ?? needing[0];
-    // Without somebody to ask, each command of a batch is refused by itself.
-    if (first && isAsked(deps.approvals, call.principal))
-      await call.confirmation.require(first, requests);
-  };
-  const executePlan = async (call: Call): Promise<ExecuteResult | BatchResult> => {
-    const { params, principal, policies } = call;
-    const planId = readPlanId(params);
-    return once(call, { plan_id: planId }, async (started) => {
-      const plan = plans.find(planId, principal);
-      const checkNow = (step: JsonObject): CommandCheck =>
-        check({ params: step, principal, policies });
-      const wanted = plans.requireSame(plan, checkNow);
-      await confirmAll(
-        call,
-        plan.steps.map((step) => step.params),
-      );
-      plans.find(planId, principal);
-      plans.requireSame(plan, checkNow);
-      plans.use(plan);
-      const { timeout_ms, reason } = params;
-      return runPlan(
-        plan.steps.map((step, index) => {
-          const { command, target } = wanted[index] as CommandRequest;
-          const own = {
-            ...(timeout_ms !== undefined && { timeout_ms }),
-            ...step.params,
-            ...(reason !== undefined && { reason }),
-          };
-          const isAnswer = plan.steps.length === 1;
-          const one = { ...call, params: own, isAnswer };
-          return {
-            ...{ device_id: String(step.params['device_id']), command },
-            mcu: target.device.device_id,
-            run: () => run({ ...one, started: (id) => started(isAnswer ? id : undefined) }),
-          };
-        }),
-      );
-    });
-  };
+  const checks = createCommandChecks({
+    ...{ guard, approvals: deps.approvals, read, judged, requireReachable },
+    isBusy: (deviceId) => busy.has(deviceId),
+  });
+  const executePlan = createPlanExecution({ plans, checks, once, run });
+  const revert = createRevert({ queries, registry, history, run });
   const send = async (
     { request, options, confirm }: ReadCall,
     call: Call,
@@ -405,52 +274,32 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       deps.link() !== undefined
     );
   };
-  const waitFor = async (
-    { request, options, confirm }: ReadCall,
-    call: Call,
-  ): Promise<ExecuteResult> => {
-    const { principal, policies, origin, method } = call;
-    const { target, command, arguments: args, sensitive } = request;
-    const { device_id } = target.device;
-    const free = waiting.reserve(device_id);
+  const waitFor = async (given: ReadCall, call: Call): Promise<ExecuteResult> => {
+    const { request, options } = given;
+    const { principal, policies } = call;
+    const free = waiting.reserve(request.target.device.device_id);
     try {
       guard.requirePolicy(request, principal, policies);
       // Whose key ends before then has nobody it waits for.
-      const expires_at = new Date(
-        Math.min(
-          clock.now() + (options.waitMs ?? 0),
-          principal?.expires_at === undefined ? Infinity : Date.parse(principal.expires_at),
-        ),
-      ).toISOString();
-      const record: CommandRecord = {
-        ...{ command_id: ids.uuid(), device_id },
-        ...(target.sensor && { sensor_id: target.sensor.sensor_id }),
-        ...{ command, arguments: args },
-        ...(sensitive.size > 0 && { sensitive: [...sensitive] }),
-        ...{ state: 'queued', issued_by: principal?.id ?? 'flow' },
-        created_at: new Date(clock.now()).toISOString(),
-        ...describe(call, options),
-        expires_at,
-        waits: {
-          ...{ method, policies: [...policies] },
-          ...{ signed: request.critical, timeout_ms: request.timeoutMs },
-          ...(request.declaration?.destructive && { confirmed: true }),
-          ...(principal && { principal }),
-          ...(origin && { origin }),
-          ...(confirm && { confirm }),
-        },
-      };
+      const until = Math.min(
+        clock.now() + (options.waitMs ?? 0),
+        principal?.expires_at === undefined ? Infinity : Date.parse(principal.expires_at),
+      );
+      const record = recordOfWaiting(given, call, {
+        ...{ id: ids.uuid(), now: clock.now(), until },
+      });
       await call.confirmation.use();
       await Promise.all([history.save(record), call.started(record.command_id)]);
       waiting.add(record);
-      return { status: 'queued', command_id: record.command_id, expires_at };
+      const { command_id, expires_at } = record;
+      return { status: 'queued', command_id, ...(expires_at !== undefined && { expires_at }) };
     } finally {
       free();
     }
   };
   /** Sends what waited, after all that is asked of a command was asked again. @throws RpcError when it may not leave */
   const sendWaited = async (waited: CommandRecord): Promise<boolean> => {
-    const call = callOfWaited(waited);
+    const call = callOfWaited(waited, deps.approvals, callOf);
     const { principal } = call;
     if (principal && deps.stands?.(principal) === false)
       throw new RpcError(
@@ -471,31 +320,6 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       return history.get(waited.command_id)?.waits === undefined;
     }
     return true;
-  };
-  const callOfWaited = (waited: CommandRecord): Call => {
-    const { device_id, sensor_id, command, arguments: args, reason, reverts, waits } = waited;
-    const {
-      method = 'device.execute',
-      policies = [],
-      timeout_ms,
-      principal,
-      origin,
-      confirm,
-    } = waits ?? {};
-    const params: JsonObject = {
-      ...{ device_id: sensor_id ?? device_id, command, arguments: args, timeout_ms },
-      ...(reason !== undefined && { reason }),
-      ...(confirm && { confirm }),
-    };
-    return {
-      ...callOf({ method, params, principal }, undefined, origin),
-      ...{ policies, isAnswer: false, waited },
-      ...(reverts !== undefined && { reverts }),
-      confirmation: confirmationOfWaited({
-        ...{ approvals: deps.approvals, principal },
-        ...{ signed: waits?.signed === true, confirmed: waits?.confirmed === true },
-      }),
-    };
   };
   const keepConfig = async (targetId: string, config: JsonObject): Promise<void> => {
     if (jsonSize(config) > largestConfig) {
@@ -524,55 +348,6 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     return true;
   };
 
-  /** Those who may not command something may neither cancel nor undo it. */
-  const requireMayCommand = (record: CommandRecord, principal: Principal | undefined): void => {
-    const { command, arguments: args } = record;
-    requireCommandInScope(principal, command, args);
-    const target = registry.resolve(record.sensor_id ?? record.device_id);
-    const declared = (target?.sensor ?? target?.device)?.commands ?? [];
-    const declaration = declared.find(({ name }) => name === command);
-    requireCommandOfRole(principal, command, declaration, declared);
-  };
-  const reverting = new Set<string>();
-  const revert = async (call: Call): Promise<ExecuteResult> => {
-    const { params, principal } = call;
-    const record = queries.find(params, principal);
-    const { command_id: id, state, reverted_by } = record;
-    if (state !== 'done' && state !== 'timed_out')
-      throw invalidParam(
-        'command_id',
-        `only a command that was carried out, or may have been, can be undone; this one is ${state}`,
-        { state },
-      );
-    const targetId = record.sensor_id ?? record.device_id;
-    const target = registry.resolve(targetId) ?? { device: registry.get(targetId) };
-    const inverse = inverseOf(declarationOf(target, record.command), record);
-    const by = reverted_by === undefined ? undefined : history.get(reverted_by);
-    const isUndone = by && !['failed', 'expired', 'cancelled'].includes(by.state);
-    if (isUndone || reverting.has(id))
-      throw invalidParam('command_id', 'this command has been undone already', {
-        ...(by && { reverted_by: by.command_id, state: by.state }),
-      });
-    reverting.add(id);
-    try {
-      const { command_id: _id, ...rest } = params;
-      return await run({
-        ...call,
-        params: { ...rest, device_id: targetId, ...inverse },
-        reverts: id,
-        async started(revertId) {
-          const current = history.get(id) ?? record;
-          await Promise.all([
-            call.started(revertId),
-            history.save({ ...current, reverted_by: revertId }),
-          ]);
-        },
-      });
-    } finally {
-      reverting.delete(id);
-    }
-  };
-
   return {
     async load() {
       await history.load(new Date(clock.now()).toISOString());
@@ -581,7 +356,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     },
     plan: (params, principal, policy) =>
       plans.make(params, principal, (step) =>
-        check({ params: step, principal, policies: policy === undefined ? [] : [policy] }),
+        checks.check({ params: step, principal, policies: policy === undefined ? [] : [policy] }),
       ),
     execute: async (params, principal, policy, origin) => {
       const named = withDevice(params, deps.resolvePhrase?.(principal));
@@ -600,7 +375,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
       const { device_ids, command, arguments: args = {} } = params;
       const { request_key: _key, confirm: _confirm, ...each } = params;
       return once(call, { device_ids, command, arguments: args }, async (started) => {
-        await confirmAll(call, stepsOfBatch(each));
+        await checks.confirmAll(call, stepsOfBatch(each));
         const batch = createBatch({
           execute: (one, by) =>
             run({
@@ -633,7 +408,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     list: (params, principal) => queries.list(params, principal),
     async cancel(params, principal, origin) {
       const record = queries.find(params, principal);
-      requireMayCommand(record, principal);
+      requireMayCommand(registry, record, principal);
       if (record.state === 'cancelled') return queries.show(record, principal);
       const { reason } = readOptions({ reason: params['reason'] });
       const cancelled = await waiting.cancel(record.command_id, { principal, origin, reason });
@@ -642,7 +417,7 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
     },
     async revert(params, principal, policy, origin) {
       const call = callOf({ method: 'command.revert', params, principal }, policy, origin);
-      requireMayCommand(queries.find(params, principal), principal);
+      requireMayCommand(registry, queries.find(params, principal), principal);
       return once(call, { command_id: params['command_id'] }, (started) =>
         revert({ ...call, started }),
       );
@@ -682,41 +457,6 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
   };
 }
 
-/**
- * Params with the id of the one device that words mean, where there are words in place of an id.
- * @throws RpcError -32602 when they mean none, or several
- */
-function withDevice(params: JsonObject, resolve: ResolvePhrase | undefined): JsonObject {
-  const { device, ...others } = params;
-  if (
-    (device ?? undefined) === undefined ||
-    !resolve ||
-    (params['plan_id'] ?? undefined) !== undefined
-  )
-    return params;
-  if ((params['device_id'] ?? undefined) !== undefined)
-    throw invalidParam('device', 'name the device by device or by device_id, not by both', {
-      fix: { remove: ['device'] },
-    });
-  const [device_id, ...more] = resolve(device, 'device');
-  if (more.length > 0)
-    throw invalidParam('device', `${quoted(device)} means ${more.length + 1} devices`, {
-      suggestions: [
-        'Name one of them.',
-        'Call device.plan with the same device, and carry the plan out: it is for all of them.',
-      ],
-    });
-  return { ...others, device_id };
-}
-
-/** The commands of a batch, as far as it names devices. */
-function stepsOfBatch({ device_ids: ids, ...params }: JsonObject): JsonObject[] {
-  return Array.isArray(ids) ? ids.map((device_id: unknown) => ({ ...params, device_id })) : [];
-}
-
-const isAway = (code: number): boolean =>
-  code === ErrorCode.DeviceOffline || code === ErrorCode.DeviceBusy;
-
 /** An answer comes from what was asked; for a sensor, its MCU may answer on its own topic. */
 function isFrom(
   targetId: string,
@@ -726,54 +466,7 @@ function isFrom(
   return targetId === deviceId || (sensorId !== undefined && targetId === sensorId);
 }
 
-/** Most milliseconds after which it is worth asking whether a busy device is free. */
-const longestLook = 1_000;
-
-function busyWith(current: RunningCommand, now: number): RpcError {
-  const { command, target, timeoutMs } = current.request;
-  const freeBy = Date.parse(current.since) + timeoutMs;
-  return new RpcError(
-    ErrorCode.DeviceBusy,
-    `the device has been carrying out ${placeName(command)} since ${current.since}; it takes one command at a time`,
-    {
-      device_id: target.device.device_id,
-      command,
-      command_id: current.id,
-      since: current.since,
-      free_by: new Date(freeBy).toISOString(),
-      retry_after_ms: Math.min(longestLook, Math.max(100, freeBy - now)),
-    },
-  );
+/** The commands of a batch, as far as it names devices. */
+function stepsOfBatch({ device_ids: ids, ...params }: JsonObject): JsonObject[] {
+  return Array.isArray(ids) ? ids.map((device_id: unknown) => ({ ...params, device_id })) : [];
 }
-
-function methodOwner(
-  registry: DeviceRegistry,
-  method: string,
-  deviceId: string | undefined,
-): string {
-  const owners = registry.methodOwners(method);
-  const [first] = owners;
-  if (!first) throw new RpcError(ErrorCode.MethodNotFound, `no device offers the method ${method}`);
-  if (deviceId === undefined && owners.length === 1) return first.device_id;
-  const wanted = deviceId === undefined ? undefined : registry.view(deviceId).device_id;
-  if (wanted !== undefined && owners.some((owner) => owner.device_id === wanted)) return wanted;
-  const devices = owners.slice(0, 50).map(({ device_id, name }) => ({ device_id, name }));
-  throw invalidParam(
-    'device_id',
-    deviceId === undefined
-      ? `${owners.length} devices offer ${method}; say which one by device_id`
-      : `this device does not offer ${method}`,
-    { allowed: devices, untrusted: ['allowed'] },
-  );
-}
-
-/** Whether a command of a device takes an argument of this name. */
-function declaresArgument({ commands }: DeviceRecord, command: string, name: string): boolean {
-  const schema = commands.find((declared) => declared.name === command)?.arguments;
-  return isObject(schema?.['properties']) && Object.hasOwn(schema['properties'], name);
-}
-
-const givenBy = ({ params, principal, origin, isAnswer }: Call): GivenCommand => ({
-  ...{ params, principal, origin, isAnswer },
-  reason: cleanText(params['reason'], 500) || undefined,
-});
