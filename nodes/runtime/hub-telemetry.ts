@@ -1,5 +1,5 @@
 import type { AnswerDeps } from '../core/answer/deps.ts';
-import { splitExtras, withExtras } from '../core/answer/query-extras.ts';
+import { inExtras, splitExtras, withExtras } from '../core/answer/query-extras.ts';
 import type { Clock } from '../core/clock.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
 import { ErrorCode, RpcError } from '../core/rpc/errors.ts';
@@ -94,7 +94,7 @@ export function createHubTelemetry(deps: {
       const answer = formatDataAnswer(await store.query(question));
       return markUntrusted(
         extras ? await withExtras(answer, question, extras, principal, answers.deps) : answer,
-        inSeries,
+        extras ? [...inSeries, ...inExtras] : inSeries,
       );
     },
     latest(params, principal) {

@@ -20,6 +20,16 @@ export interface Grid {
   width: number;
 }
 
+const many = { readings: 20_000, duration: 12 * hour };
+
+/** Whole hours, which stores keep ready, for a span of at least half a day with very many readings in one series. */
+export function gridForMany(duration: number, readings: number): Grid {
+  const usual = gridFor(duration);
+  return readings > many.readings && duration >= many.duration && usual.width < hour
+    ? { interval: '1h', width: hour }
+    : usual;
+}
+
 /** The intervals in which a span of so many milliseconds is looked at; at most 4,000 unless the span is very long. */
 export function gridFor(duration: number): Grid {
   const [, interval] = steps.find(([upTo]) => duration <= upTo) ?? [0, '30d'];

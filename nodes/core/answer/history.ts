@@ -16,7 +16,7 @@ import { evidenceOf, type Evidence } from './evidence.ts';
 import { gridFor, type Grid } from './grid.ts';
 import { comparedWith, unusualIn } from './insights.ts';
 import { pointColumns, showPoints, type ShownPoint } from './points.ts';
-import { readPast, seriesName, type SeriesPast } from './series.ts';
+import { gridOfStored, readPast, seriesName, type SeriesPast } from './series.ts';
 import { rounded } from './statistics.ts';
 import { chooseSeries } from './targets.ts';
 import type { Finding } from './unusual.ts';
@@ -41,9 +41,19 @@ interface ShownSeries {
   unusual?: Finding[];
 }
 
-const untrusted = ['name', 'measurement_type', 'unit', 'stats', 'points[][1]'].map(
-  (field) => `series[].${field}`,
-);
+const untrusted = [
+  'understood.measurement',
+  ...[
+    'name',
+    'measurement_type',
+    'unit',
+    'stats.first',
+    'stats.last',
+    'points[][]',
+    'evidence.query.measurement_types',
+    'compared[].query.measurement_types',
+  ].map((field) => `series[].${field}`),
+];
 /** Series that one answer looks at. */
 const mostSeries = 24;
 const mostIntervals = 5_000;
@@ -66,7 +76,7 @@ export async function readHistory(
   const range = readTimeRange(time, { now, zone, field: 'time' });
   requireInWindow(principal?.scope, range.start, now);
   const aggregation = readAggregation(params);
-  const grid = readGrid(params, range.end - range.start);
+  const asked = readGrid(params, range.end - range.start);
   const compare = readCompare(params['compare'], range, { now, zone });
   if (compare?.kind === 'time') requireInWindow(principal?.scope, compare.start, now);
   const wantsUnusual = optionalBoolean(params, 'unusual') ?? false;
@@ -77,6 +87,7 @@ export async function readHistory(
   const after = optionalString(params, 'cursor');
   const rest = after === undefined ? series : series.filter((one) => seriesName(one) > after);
   const chosen = rest.slice(0, mostSeries);
+  const grid = asked ?? (await gridOfStored(store, { series: chosen, ...range }));
   const question = { series: chosen, ...range, zone, aggregation, grid };
   const past = await readPast(store, question);
   const [comparisons, findings] = await Promise.all([
@@ -185,16 +196,16 @@ function readAggregation(params: JsonObject): Aggregation | undefined {
   );
 }
 
-function readGrid(params: JsonObject, duration: number): Grid {
+/** The intervals that were asked for, if any were. */
+function readGrid(params: JsonObject, duration: number): Grid | undefined {
   const interval = optionalString(params, 'interval');
-  const usual = gridFor(duration);
-  if (interval === undefined) return usual;
+  if (interval === undefined) return undefined;
   const width = parseInterval(interval);
   if (duration / width <= mostIntervals) return { interval, width };
   throw invalidParam(
     'interval',
     `the time holds more than ${mostIntervals} intervals of ${interval}`,
-    { max_intervals: mostIntervals, fix: { set: { interval: usual.interval } } },
+    { max_intervals: mostIntervals, fix: { set: { interval: gridFor(duration).interval } } },
   );
 }
 

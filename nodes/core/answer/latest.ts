@@ -14,9 +14,12 @@ import { chooseSeries } from './targets.ts';
 import { unitCode } from './units.ts';
 import { cutText, plural, seriesText, spanText, valueText } from './wording.ts';
 
-const untrusted = ['name', 'measurement_type', 'unit', 'value'].map(
-  (field) => `readings[].${field}`,
-);
+const untrusted = [
+  'understood.measurement',
+  ...['name', 'measurement_type', 'unit', 'value', 'evidence.query.measurement_types'].map(
+    (field) => `readings[].${field}`,
+  ),
+];
 const fewReadings = 5;
 const longestText = { concise: 160, full: 1_000 };
 const leastPatienceMs = 60_000;

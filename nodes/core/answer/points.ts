@@ -1,4 +1,5 @@
 import type { ReadingValue } from '../telemetry/types.ts';
+import { cleanText } from '../text.ts';
 import { downsample } from './lttb.ts';
 import type { Row } from './series.ts';
 import { rounded } from './statistics.ts';
@@ -42,7 +43,7 @@ function point({ at, value }: Row, group: readonly Row[]): ShownPoint {
     typeof value === 'number'
       ? rounded(value)
       : typeof value === 'string'
-        ? value.slice(0, longestText)
+        ? cleanText(value, longestText)
         : value,
     lows.length > 0 ? rounded(Math.min(...lows)) : null,
     highs.length > 0 ? rounded(Math.max(...highs)) : null,

@@ -10,11 +10,10 @@ import { budgetOf, type Budget, type Truncated } from './budget.ts';
 import { readCompare } from './compare.ts';
 import type { AnswerDeps } from './deps.ts';
 import { evidenceOf } from './evidence.ts';
-import { gridFor } from './grid.ts';
 import { unusualText } from './history.ts';
 import { comparedWith, unusualIn } from './insights.ts';
 import { downsample } from './lttb.ts';
-import { readPast, seriesName } from './series.ts';
+import { gridOfStored, readPast, seriesName } from './series.ts';
 import { unitCode } from './units.ts';
 import { cutText } from './wording.ts';
 
@@ -22,6 +21,15 @@ const names = ['evidence', 'max_bytes', 'detail', 'compare', 'unusual'] as const
 const mostIntervals = 5_000;
 /** Series that are looked at more closely. */
 const mostSeries = 24;
+
+/** Where devices put words of their own in what is beside the readings. */
+export const inExtras = [
+  'evidence[].measurement_type',
+  'evidence[].query.measurement_types',
+  'compared[].measurement_type',
+  'compared[].query.measurement_types',
+  'unusual[].measurement_type',
+];
 
 /** The params of `data.query` that ask for more than the readings, and the rest; no extras: an answer as ever. */
 export function splitExtras(params: JsonObject): { extras?: JsonObject; plain: JsonObject } {
@@ -57,11 +65,11 @@ export async function withExtras(
   if (!wants('evidence') && !wants('unusual') && !compare) return reduce(answer, {}, budget);
 
   const { start, end, aggregation, interval } = question;
-  const grid = gridOf(interval, end - start);
   const newest = new Map(store.latest(question.device_ids).map((one) => [seriesName(one), one]));
   const series = answer.series
     .slice(0, mostSeries)
     .flatMap((one): SeriesInfo | [] => newest.get(seriesName(one)) ?? []);
+  const grid = gridOf(interval, end - start) ?? (await gridOfStored(store, { series, start, end }));
   const past = await readPast(store, { series, start, end, zone, aggregation, grid });
   const asked = { series, start, end, zone, aggregation, grid };
   const [comparisons, findings] = await Promise.all([
@@ -113,7 +121,7 @@ const isoSpan = ({ start, end }: { start: number; end: number }) => ({
 
 function gridOf(interval: string | undefined, duration: number) {
   if (interval === undefined || duration / parseInterval(interval) > mostIntervals)
-    return gridFor(duration);
+    return undefined;
   return { interval, width: parseInterval(interval) };
 }
 
@@ -158,7 +166,7 @@ function reduce(
 }
 
 /** For the marks of what is not to be trusted, which come after. */
-const margin = 160;
+const margin = 400;
 
 function thinned(series: Series, most: number): Series {
   const { points } = series;

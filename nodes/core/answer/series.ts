@@ -8,7 +8,7 @@ import type {
   TelemetryStore,
 } from '../telemetry/ports.ts';
 import type { ReadingValue } from '../telemetry/types.ts';
-import type { Grid } from './grid.ts';
+import { gridFor, gridForMany, type Grid } from './grid.ts';
 
 /** One interval with readings in it. */
 export interface Row {
@@ -59,6 +59,21 @@ export function seriesOf(
   ids: readonly string[],
 ): LatestReading[] {
   return store.latest(ids).toSorted((a, b) => (seriesName(a) < seriesName(b) ? -1 : 1));
+}
+
+/** The intervals to look at a span in, by its length and by how many readings it has. */
+export async function gridOfStored(
+  store: Pick<TelemetryStore, 'query'>,
+  { series, start, end }: Pick<PastQuestion, 'series' | 'start' | 'end'>,
+): Promise<Grid> {
+  if (series.length === 0) return gridFor(end - start);
+  const counted = await store.query({
+    ...asked(series, start, end),
+    aggregation: 'count',
+    limit: mostPoints,
+  });
+  const most = counted.series.reduce((sum, { points }) => Math.max(sum, points[0]?.count ?? 0), 0);
+  return gridForMany(end - start, most);
 }
 
 /** Reads what some series did, in three or four questions to the store, however many readings there are. */

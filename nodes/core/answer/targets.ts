@@ -125,6 +125,7 @@ function typeOf(wanted: string, series: readonly LatestReading[]): string {
     {
       allowed: (meant.length > 0 ? meant : types).slice(0, mostListed),
       ...(meant.length === 0 && close !== undefined && { nearest: close }),
+      untrusted: ['allowed[]', 'nearest', 'fix.set.measurement'],
     },
   );
 }

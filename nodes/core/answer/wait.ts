@@ -40,7 +40,10 @@ export const waitLimits = { usualS: 30, maxS: 55, perPrincipal: 5, total: 200 };
 const conditions = ['above', 'below', 'equals', 'changes_by', 'any'] as const;
 const retryMs = 5_000;
 const longestText = 256;
-const untrusted = ['reading.name', 'reading.measurement_type', 'reading.unit', 'reading.value'];
+const untrusted = [
+  ...['name', 'measurement_type', 'unit', 'value'].map((field) => `reading.${field}`),
+  'evidence.query.measurement_types',
+];
 
 export function createWaiting(deps: AnswerDeps): Waiting {
   const { clock, devices } = deps;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { budgetOf, fitBudget } from '../../../nodes/core/answer/budget.ts';
 import { findGaps, describeGaps } from '../../../nodes/core/answer/gaps.ts';
-import { gridFor } from '../../../nodes/core/answer/grid.ts';
+import { gridFor, gridForMany } from '../../../nodes/core/answer/grid.ts';
 import { downsample } from '../../../nodes/core/answer/lttb.ts';
 import { showPoints } from '../../../nodes/core/answer/points.ts';
 import {
@@ -233,6 +233,10 @@ describe('gridFor', () => {
     }
     assert.equal(gridFor(7 * day).interval, '1h');
     assert.equal(gridFor(365 * day).interval, '1d');
+    // A day of a reading each second is 86,400, which no answer looks at one by one.
+    assert.equal(gridForMany(day, 86_400).interval, '1h');
+    assert.equal(gridForMany(day, 1_440).interval, '5m');
+    assert.equal(gridForMany(day / 24, 86_400).interval, '1m');
   });
 });
 
