@@ -28,7 +28,10 @@ describe('the example that asks the hub', () => {
   before(async () => {
     hub = await startHub();
     ({ key } = await ask(hub, 'key.create', { role: 'llm_read', name: 'the model of the flow' }));
-    const device = await joinDevice(hub, esp32('ask-1', { name: 'Living room climate' }));
+    const device = await joinDevice(hub, {
+      ...esp32('ask-1'),
+      name: 'Living room climate',
+    });
     await ask(hub, 'telemetry.update', {
       device_id: device.id,
       data: { live_readings: [temperature(21.5)] },

@@ -62,7 +62,7 @@ describe('the editor files of every node', () => {
         assert.match(help, /^<script[^>]*>\s*<p>/);
         const sections = all(help, /<h3>([^<]+)<\/h3>/g);
         const inputs = /inputs: 1/.test(html) ? ['Inputs'] : [];
-        const outputs = /outputs: [12]/.test(html) ? ['Outputs'] : [];
+        const outputs = /outputs: [123]/.test(html) ? ['Outputs'] : [];
         assert.deepEqual(sections, [...inputs, ...outputs, 'Details', 'Example', 'References']);
         assert.match(help, /<pre>/);
         if (inputs.length + outputs.length > 0)

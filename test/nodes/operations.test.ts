@@ -106,6 +106,27 @@ const cases: Case[] = [
     bad: { message: { payload: { mcu_id: 'nobody' } }, code: -32000, reason: /nobody/ },
   },
   {
+    name: 'device-query (find)',
+    node: { type: 'llm-iot-device-query', operation: 'find' },
+    good: () => ({ payload: {} }),
+    answers({ devices, total, match }, _message, { deviceId }) {
+      assert.ok((devices as Document[]).some(({ device_id }) => device_id === deviceId));
+      assert.equal(match, 'all');
+      assert.ok((total as number) > 0);
+    },
+    bad: { message: { payload: { limit: 1_000 } }, code: -32602, reason: /limit/ },
+  },
+  {
+    name: 'device-query (describe)',
+    node: { type: 'llm-iot-device-query', operation: 'describe' },
+    good: ({ deviceId }) => ({ payload: { device: deviceId } }),
+    answers({ device_id, summary }, _message, { deviceId }) {
+      assert.equal(device_id, deviceId);
+      assert.ok((summary as string).includes(deviceId));
+    },
+    bad: { message: { payload: { device: 'nobody' } }, code: -32602, reason: /nobody/ },
+  },
+  {
     name: 'device-update (update)',
     node: { type: 'llm-iot-device-update', operation: 'update' },
     good: ({ deviceId }) => ({ payload: { device_id: deviceId, name: 'greenhouse' } }),

@@ -21,7 +21,7 @@ export interface Outcome {
 }
 
 type Votes = ReadonlyMap<string, number>;
-type Context = Ground & Matcher;
+export type Context = Ground & Matcher & { all?: boolean | undefined };
 
 /** So much weaker (of 100) something may be and still be meant as well as the best. */
 const margin = 8;
@@ -45,6 +45,7 @@ export function choose(context: Context, units: readonly Unit[], votes: Votes): 
 
 function chooseWhole(context: Context, units: readonly Unit[], votes: Votes): Outcome {
   const query = queryOf(units, votes, context);
+  if (context.all) query.plural = true;
   const shown = { words: wordsOfQuery(query), plural: query.plural };
   const needed = query.terms.filter((term) => term.needed);
   if (query.terms.length === 0 && !query.all)

@@ -7,7 +7,8 @@ import {
   stopLanguagesOf,
 } from './lexicon.ts';
 import { compoundOf, unitsOf, type Unit } from './reading.ts';
-import { stemOf } from './words.ts';
+import { isPlaceWord, numberOf } from './terms.ts';
+import { fold, spellOut, stemOf } from './words.ts';
 import { createVocabulary } from './vocabulary.ts';
 
 /** One thing a phrase asks for. */
@@ -81,10 +82,9 @@ export function queryOf(
       continue;
     }
     if (unit.grammar && unit.meanings.length === 0) continue;
-    const next = units[at + 1];
-    const joined = unit.meanings.length === 0 && next ? joinedTerm(unit, next, ground) : undefined;
-    if (joined) {
-      query.terms.push(joined);
+    const number = placeNumber(unit, units[at + 1], ground);
+    if (number) {
+      query.terms.push(number);
       at += 1;
       continue;
     }
@@ -92,6 +92,19 @@ export function queryOf(
   }
   relax(query.terms);
   return query;
+}
+
+/** "room 7", where places have numbers. */
+function placeNumber(unit: Unit, next: Unit | undefined, ground: Ground): Term | undefined {
+  const number = next && isPlaceWord(unit) ? numberOf(next) : undefined;
+  if (number === undefined || !next || !ground.present(`p:${number}`)) return undefined;
+  return {
+    said: `${unit.said} ${next.said}`,
+    alternatives: [{ term: `p:${number}`, sureness: 100 }],
+    parts: [],
+    needed: true,
+    means: `p:${number}`,
+  };
 }
 
 /** Says nothing in this phrase: a stop word, unless it means something in the phrase's language and is none there. */
@@ -154,12 +167,12 @@ function termOf(unit: Unit, ground: Ground, votes: ReadonlyMap<string, number>):
   const generic = concepts.every((concept) => concept.startsWith('g:'));
   if (generic) {
     const sensor = concepts.includes('g:sensor');
+    const own = wordsUnder(unit).map((term) => ({ term, sureness: 100 }));
+    // Where devices are called nodes, "nodes" are these, and not all that could be.
+    const literal = !/^sensor/.test(said) && own.some(({ term }) => ground.present(term));
     return {
       said,
-      alternatives: [
-        ...(sensor ? [{ term: 'g:sensor', sureness: 100 }] : []),
-        ...wordsUnder(unit).map((term) => ({ term, sureness: 100 })),
-      ],
+      alternatives: [...(sensor && !literal ? [{ term: 'g:sensor', sureness: 100 }] : []), ...own],
       parts: [],
       needed: sensor,
       means: concepts[0],
@@ -193,7 +206,7 @@ function partsOf(unit: Unit, ground: Ground, votes: ReadonlyMap<string, number>)
   return terms.filter((term) => term.needed).length > 1 ? terms.filter((term) => term.needed) : [];
 }
 
-const wordsUnder = ({ said, spelled }: Unit): string[] => [
+const wordsUnder = ({ said, spelled }: Pick<Unit, 'said' | 'spelled'>): string[] => [
   ...new Set([`w:${stemOf(said)}`, `w:${stemOf(spelled)}`]),
 ];
 
@@ -303,20 +316,6 @@ function misspeltCompound(said: string, ground: Ground): WordTerm | undefined {
   return undefined;
 }
 
-/** "tomaten beet" for a device that is called Tomatenbeet. */
-function joinedTerm(unit: Unit, next: Unit, ground: Ground): Term | undefined {
-  if (unit.stop || next.stop || unit.said.length < 3 || next.said.length < 3) return undefined;
-  const own = wordsUnder(unit).some(ground.present);
-  const term = `w:${stemOf(unit.said + next.said)}`;
-  if (own || !ground.present(term)) return undefined;
-  return {
-    said: `${unit.said} ${next.said}`,
-    alternatives: [{ term, sureness: 98 }],
-    parts: [],
-    needed: true,
-  };
-}
-
 /** A vague measurement beside another one is not needed: "humidity level". */
 function relax(terms: Term[]): void {
   const isOf = (term: Term, test: (name: string) => boolean): boolean =>
@@ -328,5 +327,21 @@ function relax(terms: Term[]): void {
   for (const term of measured) if (!specific.includes(term)) term.needed = false;
 }
 
-/** The units of a phrase. */
-export const phraseUnits = (phrase: string): Unit[] => unitsOf(phrase);
+/** The units of a phrase; "rain water tank" is read as "rainwater tank" where something is called that. */
+export function phraseUnits(phrase: string, ground: Ground): Unit[] {
+  const words = phrase.split(/\s+/);
+  const joined: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const [one = '', next = ''] = words.slice(at, at + 2);
+    const pair = one + next;
+    const isOne =
+      /^\p{L}{3,}$/u.test(one) &&
+      /^\p{L}{3,}$/u.test(next) &&
+      unitsOf(pair).length === 1 &&
+      unitsOf(pair)[0]?.meanings.length === 0 &&
+      wordsUnder({ said: fold(pair), spelled: spellOut(pair) }).some(ground.present);
+    joined.push(isOne ? pair : one);
+    if (isOne) at += 1;
+  }
+  return unitsOf(joined.join(' '));
+}

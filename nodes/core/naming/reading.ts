@@ -51,13 +51,26 @@ function expressionAt(
     const stop = stopLanguagesOf(said);
     const grammar = grammarWordOf(said);
     if (meanings.length > 0 || stop || grammar) {
-      const parts = words.map((word, index) => wordUnit(word, spelled[at + index] ?? word));
+      const parts = words.map((word, index) =>
+        inLanguages(wordUnit(word, spelled[at + index] ?? word), meanings),
+      );
       const written = spelled.slice(at, at + length).join(' ');
       return { unit: { said, spelled: written, meanings, stop, grammar, parts }, length };
     }
   }
   const word = folded[at] ?? '';
   return { unit: wordUnit(word, spelled[at] ?? word), length: 1 };
+}
+
+/** A word as part of an expression: what it means in another language does not count. */
+function inLanguages(unit: Unit, whole: readonly Meaning[]): Unit {
+  const languages = new Set(whole.flatMap((meaning) => [...meaning.languages]));
+  const meanings = unit.meanings.filter(
+    (meaning) =>
+      languages.size === 0 ||
+      [...meaning.languages].some((language) => language === 'any' || languages.has(language)),
+  );
+  return { ...unit, meanings };
 }
 
 function meaningsOfExpression(words: readonly string[]): readonly Meaning[] {
@@ -85,8 +98,9 @@ function wordUnit(word: string, spelled: string): Unit {
       meanings: [{ concept: `n:${number}`, plural: false, languages: new Set(['any']) }],
       parts: [],
     };
-  const found = meaningsOfWord(word);
-  const meanings = found.length > 0 || spelled === word ? found : meaningsOfWord(spelled);
+  // With its umlauts a plural is told from a singular: "Rollläden".
+  const written = spelled === word ? [] : meaningsOfWord(spelled);
+  const meanings = written.length > 0 ? written : meaningsOfWord(word);
   return {
     said: word,
     spelled,

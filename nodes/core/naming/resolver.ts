@@ -83,11 +83,13 @@ export function createResolver({ devices, events }: ResolverDeps): Resolver {
       const ground = groundOf(devicesOf(options.principal?.scope));
       const { kinds } = options;
       const aboutDevices = !kinds || kinds.some((kind) => kind === 'device' || kind === 'group');
-      const known = aboutDevices ? exact(phrase, ground) : undefined;
+      const known = aboutDevices && !options.all ? exact(phrase, ground) : undefined;
       if (known) return shape(phrase, known, options);
-      const units = phraseUnits(phrase);
+      const units = phraseUnits(phrase, ground);
       const votes = languageOf(units);
-      const outcome = resolveKind(ground, units, votes, kinds) ?? choose(ground, units, votes);
+      const outcome =
+        resolveKind(ground, units, votes, kinds) ??
+        choose({ ...ground, all: options.all }, units, votes);
       return shape(phrase, outcome, options);
     },
     resolveDevice: (phrase, principal, field) => requireDevice(resolver, phrase, principal, field),

@@ -37,6 +37,7 @@ export const softMeasurements: ReadonlySet<string> = new Set(
 );
 
 const actuators = ['light', 'plug', 'switch', 'cover', 'lock', 'camera', 'fan', 'valve', 'speaker'];
+const placeKeys = new Set(['room', 'area', 'zone', 'place', 'raum', 'zimmer', 'bereich']);
 const floorKeys = new Set(['floor', 'level', 'storey', 'story', 'etage', 'stockwerk', 'geschoss']);
 
 /** What is measured where on a device: by itself, or by a sensor under it. */
@@ -64,12 +65,18 @@ export function termsOf(device: DeviceRecord, sensors: readonly SensorRecord[]):
     if (text !== undefined)
       for (const unit of cachedUnits(text)) addUnit(unit, strength, { add, silent });
   };
+  const addNumbersLess: typeof add = (term, strength) =>
+    add(term, term.startsWith('n:') ? strength * 0.88 : strength);
 
   addText(device.name, weight.name);
   for (const alias of device.aliases ?? []) addText(alias, weight.name);
-  addText(device.location, weight.place);
+  for (const unit of cachedUnits(device.location ?? ''))
+    addUnit(unit, weight.place, { add: addNumbersLess, silent });
+  addPlaceNumbers(device.location, true, add);
+  addPlaceNumbers(device.name, false, add);
   for (const [key, value] of Object.entries(device.labels)) {
     addText(value, weight.label);
+    if (placeKeys.has(key.toLowerCase())) addPlaceNumbers(value, true, add);
     if (floorKeys.has(key.toLowerCase()) && /^-?\d{1,2}$/.test(value.trim())) {
       const floor = String(Number(value));
       terms.delete(`n:${floor}`);
@@ -82,17 +89,52 @@ export function termsOf(device: DeviceRecord, sensors: readonly SensorRecord[]):
     addText(sensor.name, weight.name);
     for (const text of [sensor.manufacturer, sensor.model]) addText(text, weight.model);
   }
-  for (const { measurement_type } of measured)
-    for (const unit of cachedUnits(measurement_type))
-      for (const term of termsOfUnit(unit)) add(term.startsWith('m:') ? term : `t:${term}`, 100);
-  for (const [kind, types] of measuringKinds)
-    if (types.some((type) => terms.has(type))) add(kind, 88);
-  if (!silent && !actuators.some((kind) => terms.has(`k:${kind}`))) add('g:sensor', 90);
+  addMeasured(measured, terms, add);
 
   const names = [device.name, ...(device.aliases ?? [])].map((name) => ({ key: nameKey(name) }));
   const ofSensors = sensors.map(({ name, sensor_id }) => ({ key: nameKey(name), sensor_id }));
   return { terms, names: [...names, ...ofSensors].filter(({ key }) => key !== '') };
 }
+
+/** What it measures, and what kinds of device are known by that. */
+function addMeasured(
+  measured: readonly Measured[],
+  terms: ReadonlyMap<string, number>,
+  add: (term: string, strength: number) => void,
+): void {
+  for (const { measurement_type } of measured)
+    for (const unit of cachedUnits(measurement_type))
+      for (const term of termsOfUnit(unit)) add(term.startsWith('m:') ? term : `t:${term}`, 100);
+  for (const [kind, types] of measuringKinds)
+    if (types.some((type) => terms.has(type))) add(kind, 88);
+  if (measured.length > 0 && !actuators.some((kind) => terms.has(`k:${kind}`))) add('g:sensor', 90);
+}
+
+/**
+ * Numbers of a place, so that "lamp 7" is not any lamp in room 7, and "room 7" not that of lamp 7.
+ * @param everywhere whether all numbers of the text are of a place, or those behind a word for a room only
+ */
+function addPlaceNumbers(
+  text: string | undefined,
+  everywhere: boolean,
+  add: (term: string, strength: number) => void,
+): void {
+  const units = cachedUnits(text ?? '');
+  units.forEach((unit, at) => {
+    const number = numberOf(unit);
+    const before = units[at - 1];
+    if (number !== undefined && (everywhere || (before && isPlaceWord(before))))
+      add(`p:${number}`, 100);
+  });
+}
+
+/** The number a unit is, if it is one. */
+export const numberOf = ({ meanings }: Unit): string | undefined =>
+  meanings.find(({ concept }) => concept.startsWith('n:'))?.concept.slice(2);
+
+/** "room", "building". */
+export const isPlaceWord = ({ meanings }: Unit): boolean =>
+  meanings.some(({ concept }) => concept === 'g:room' || concept === 'g:house');
 
 interface Sink {
   add: (term: string, strength: number) => void;

@@ -57,6 +57,8 @@ export interface ResolveOptions {
   principal?: Principal | undefined;
   /** How many candidates, 5 by default. */
   limit?: number;
+  /** Takes every phrase for one that asks for all that fit. */
+  all?: boolean;
 }
 
 /** One device, perhaps one of its sensors, perhaps one of what it measures. */

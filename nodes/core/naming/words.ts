@@ -80,9 +80,14 @@ export function stemsOf(word: string): { stem: string; languages: readonly strin
   });
 }
 
-/** What words are filed under that no list knows: "tomatoes", "tomaten" and "tomate" are one. */
+/** What words are filed under that no list knows: "tomatoes" and "tomatoe", "Helens" and "Helen" are one. */
 export function stemOf(word: string): string {
   if (/\d/.test(word)) return word;
-  if (word.length < 5) return word.length === 4 ? word.replace(/s$/, '') : word;
-  return word.replace(/(?:es|en|s|n|e)$/, '');
+  const cut = (text: string): string =>
+    text.length > 4
+      ? text.replace(/(?:es|en|s|n|e)$/, '')
+      : text.length === 4
+        ? text.replace(/[se]$/, '')
+        : text;
+  return cut(cut(word));
 }
