@@ -228,6 +228,13 @@ describe('hostile words of devices', function () {
     for (const [at, { text }] of injections.entries()) {
       const device_id = ids[at];
       judge('a name for an id', await call(hub, 'device.get', { device_id: `${text}.` }, key));
+      const phrase = text.slice(0, 200);
+      judge('a phrase', await call(hub, 'name.resolve', { phrase }, key));
+      judge(
+        'a device',
+        await call(hub, 'device.describe', { device: `the ${phrase.slice(4)}` }, key),
+      );
+      judge('a search', await call(hub, 'device.find', { query: phrase, detail: 'full' }, key));
       judge(
         'a name for a command',
         await call(hub, 'device.execute', { device_id, command: text }, key),

@@ -111,3 +111,13 @@ export function figuresOf(judged: readonly Judged[]): {
     wrong: count('wrong'),
   };
 }
+
+/** The sets of phrases: the first was there while the word lists were written, the others only after that. */
+export const phraseSets = ['phrases.json', 'phrases-held-out.json', 'phrases-second.json'] as const;
+
+/** Figures of each set, by its file. */
+export async function measureNames(): Promise<Record<string, ReturnType<typeof figuresOf>>> {
+  const entries: [string, ReturnType<typeof figuresOf>][] = [];
+  for (const name of phraseSets) entries.push([name, figuresOf(await judge(phrasesOf(name)))]);
+  return Object.fromEntries(entries);
+}

@@ -332,7 +332,8 @@ export async function startRig(given: RigOptions): Promise<NodeRig> {
         completions.slice(before).filter(({ node, msg }) => node.id === id && msg === sent);
       await until(`${id} calls done`, () => mine().length > 0);
       for (let turns = 0; turns < 5; turns += 1) await turn();
-      const outputs = [0, 1].map((output) =>
+      const wired = options.nodes.find((node) => node.id === id)?.outputs ?? 0;
+      const outputs = Array.from({ length: Math.max(2, wired) }, (_unused, output) =>
         received(id, output).filter((out) => (out as { _msgid?: string })._msgid === _msgid),
       );
       return { outputs, error: mine()[0]?.error, dones: mine().length };

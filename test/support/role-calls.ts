@@ -61,7 +61,9 @@ export const roleCalls: Record<string, RoleCall> = {
   'device.batch_execute': {
     params: ({ deviceId }) => ({ device_ids: [deviceId], command: 'read' }),
   },
+  'device.describe': { params: ({ deviceId }) => ({ device: deviceId, detail: 'full' }) },
   'device.execute': ofDevice({ command: 'read' }),
+  'device.find': { params: () => ({ limit: 100, max_bytes: 100_000, detail: 'full' }) },
   'device.get': ofDevice(),
   'device.heartbeat': ofDevice(),
   'device.list': none,
@@ -81,6 +83,7 @@ export const roleCalls: Record<string, RoleCall> = {
   'key.revoke': ofKey,
   'key.rotate': ofKey,
   'key.signing_secret': ofKey,
+  'name.resolve': { params: ({ deviceId }) => ({ phrase: deviceId }) },
   'rpc.discover': none,
   'rpc.methods': none,
   'schema.get': { params: () => ({ name: 'mcu' }) },

@@ -1,6 +1,7 @@
 import {
   placesOf,
   matchAt,
+  matchBriefly,
   measurementTerms,
   measures,
   placesWithAll,
@@ -72,6 +73,8 @@ function matchesOf(context: Context, query: Query, needed: readonly Term[]): Mat
     const some = places.slice(0, closely);
     return some.flatMap((at) => matchAt(context, at, query) ?? []);
   }
+  if (places.length > closely && measurementTerms(needed).length === 0)
+    return places.flatMap((at) => matchBriefly(context, at, needed) ?? []);
   return places.flatMap((at) => matchAt(context, at, query) ?? []);
 }
 

@@ -5,7 +5,7 @@ import { cachedUnits } from './terms.ts';
 const qualities = new Set(
   (
     'ceiling desk table sofa mirror wall bed raised_bed north south east west left right front back small big old new ' +
-    'supply return red blue green soil leaf water gas wine plant tomato cucumber lettuce strawberry herbs orchid dog ' +
+    'supply return main upper lower white black red blue green soil leaf water gas wine plant tomato cucumber lettuce strawberry herbs orchid dog ' +
     'cat grandmother grandfather mother father car appliance'
   ).split(' '),
 );

@@ -129,6 +129,26 @@ export function matchAt(matcher: Matcher, at: number, query: Query): Match | und
   };
 }
 
+/** The same without what only decides between a few. */
+export function matchBriefly(
+  matcher: Matcher,
+  at: number,
+  needed: readonly Term[],
+): Match | undefined {
+  const device = matcher.device(at);
+  if (!device) return undefined;
+  let weakest = 100;
+  let sum = 0;
+  for (const term of needed) {
+    const strength = strengthOf(matcher.index, at, term, false);
+    weakest = Math.min(weakest, strength);
+    sum += strength;
+  }
+  const mean = needed.length > 0 ? sum / needed.length : 100;
+  const rest = { extras: 0, said: 0, measured: [], undecided: [], unsaid: 0 };
+  return { at, device, weakest, mean, ...rest };
+}
+
 const flat = (terms: readonly Term[]): Term[] =>
   terms.flatMap((term) => [term, ...flat(term.parts)]);
 const namesIn = (terms: readonly Term[]): Set<string> =>

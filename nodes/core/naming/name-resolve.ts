@@ -50,10 +50,14 @@ export function resolveName(
         truncated: { reason: 'limit', shown: mostTargets, total: targets.length },
       }),
     },
-    ['name', 'where', 'measurement_type'].flatMap((field) => [
-      `targets[].${field}`,
-      `candidates[].${field}`,
-    ]),
+    [
+      ...['name', 'where', 'measurement_type'].flatMap((field) => [
+        `targets[].${field}`,
+        `candidates[].${field}`,
+      ]),
+      // A phrase may repeat what a device is called.
+      'understood.words[].said',
+    ],
   );
 }
 

@@ -91,6 +91,7 @@ export function queryOf(
     takeUnit(unit, votes, ground, query);
   }
   relax(query.terms);
+  nameRooms(query.terms);
   return query;
 }
 
@@ -325,6 +326,17 @@ function relax(terms: Term[]): void {
   const specific = measured.filter((term) => !isOf(term, (name) => vague.has(name)));
   if (specific.length === 0) return;
   for (const term of measured) if (!specific.includes(term)) term.needed = false;
+}
+
+/** "Marie's room" is a bedroom rather than a lamp of hers. */
+function nameRooms(terms: readonly Term[]): void {
+  const named = terms.some(
+    ({ needed, alternatives }) =>
+      needed && alternatives.length > 0 && alternatives.every(({ term }) => term.startsWith('w:')),
+  );
+  const room = terms.find(({ means }) => means === 'g:room');
+  if (named && room)
+    room.alternatives = [...room.alternatives, { term: 'r:bedroom', sureness: 100 }];
 }
 
 /** The units of a phrase; "rain water tank" is read as "rainwater tank" where something is called that. */
