@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { phraseFigures } from '../../test/support/phrases.ts';
+import { figuresOf, judge, phrasesOf, phraseSets } from '../../test/support/houses.ts';
 import { openMistakeSite } from '../../test/support/mistakes.ts';
 import { callAndRepair } from '../../test/support/repair.ts';
 import { runApart, startApart } from '../apart.mjs';
-import { against, count, share, time, timesToMax } from '../figures.mjs';
+import { against, count, none, time, timesToMax } from '../figures.mjs';
 import { registerDevices, withHub } from '../hub.mjs';
 import { createMcpClient } from '../mcp-client.mjs';
 import { createRpcClient } from '../rpc-client.mjs';
@@ -37,6 +37,7 @@ const places = [
   'Bedroom',
   'Hall',
 ];
+const percent = (/** @type {number} */ one) => `${(one * 100).toFixed(1)} %`;
 const nameOf = (/** @type {number} */ i) => `${places[i % places.length]} climate ${i}`;
 
 /** @param {import('../main.mjs').ScenarioOptions} options */
@@ -52,7 +53,8 @@ export async function run({ quick, log }) {
   log('mistakes');
   const repairs = await withHub(repairAll);
   log('phrases');
-  const phrases = phraseFigures();
+  const phrases = [];
+  for (const set of phraseSets) phrases.push({ set, ...figuresOf(await judge(phrasesOf(set))) });
   const largest = Math.max(...bytes.flatMap(({ answers }) => Object.values(answers)));
   return {
     name: 'What a language model gets',
@@ -86,17 +88,13 @@ export async function run({ quick, log }) {
         value: `${repairs.repaired} of ${repairs.made}`,
         ...against(repairs.repaired, '>=', repairs.made),
       },
-      {
-        measure: 'phrases that find what is meant',
-        value: `${share(phrases.found, phrases.clear)} of ${count(phrases.clear)}`,
-      },
-      {
-        measure: 'phrases that could mean several things or nothing, answered with candidates',
-        value: `${share(phrases.asked, phrases.unclear)} of ${count(phrases.unclear)}`,
-      },
+      ...phrases.map(({ set, phrases: made, top1, asked_back: asked, wrong }) => ({
+        measure: `phrases of \`${set}\`, ${made}`,
+        value: `${percent(top1)} right, ${percent(asked)} asked back, ${wrong} wrong`,
+      })),
       {
         measure: 'wrong guesses',
-        value: `${count(phrases.wrong)} of ${count(phrases.clear + phrases.unclear)}`,
+        ...none(phrases.reduce((sum, { wrong }) => sum + wrong, 0)),
       },
     ],
     figures: { bytes, busy, repairs, phrases },
