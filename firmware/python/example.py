@@ -85,7 +85,7 @@ def main():
         settings.update(config)
         logging.info("goes on with %s", config)
 
-    @device.command("set_heater", arguments={"on": "boolean"}, destructive=True)
+    @device.command("set_heater", arguments={"on": "boolean"})
     def set_heater(on):
         """Switches the heater on or off."""
         settings["heater_on"] = on  # here a real one sets its GPIO pin

@@ -1,7 +1,11 @@
 import type { RequestHandler } from '../adapters/http/front-guard.ts';
 import { createApprovalPage } from '../adapters/http/approval-page.ts';
 import type { Clock } from '../core/clock.ts';
-import { createApprovalQueries, type ApprovalQueries } from '../core/command/approval-queries.ts';
+import {
+  approvalQuestion,
+  createApprovalQueries,
+  type ApprovalQueries,
+} from '../core/command/approval-queries.ts';
 import type { ConfirmSettings } from '../core/command/approval-types.ts';
 import { createApprovals, type Approvals } from '../core/command/approvals.ts';
 import type { DeviceRegistry } from '../core/device/ports.ts';
@@ -24,6 +28,8 @@ export interface HubApprovals {
   /** The word of the human at an MCP client, about what that client asked for itself. @throws RpcError -32602, -32005 */
   grant(approvalId: string, through: Client): Promise<void>;
   deny(approvalId: string, through: Client): Promise<void>;
+  /** What is to be approved, in a sentence for a person; undefined if there is no such approval. */
+  question(approvalId: string): string | undefined;
   /** The page behind the links of approvals, by the beginning of its path, with what stands before it. */
   pageBehind(guard: (handler: RequestHandler) => RequestHandler): [string, RequestHandler][];
   /** Path of the page of a new link; undefined when nobody has to decide any more. */
@@ -57,6 +63,10 @@ export async function createHubApprovals(deps: {
   return {
     ...{ approvals, queries },
     ...{ grant: elicited('grant'), deny: elicited('deny') },
+    question(id) {
+      const record = approvals.get(id);
+      return record && approvalQuestion(queries.show(record));
+    },
     pageBehind: (guard) => [
       [
         path,

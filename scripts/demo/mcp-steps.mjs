@@ -51,7 +51,7 @@ export const mcpSteps = [
         device: 'kitchen',
         measurement: 'temperature',
         time: 'last 24h',
-        compare: { period: 'previous' },
+        compare: 'previous',
         unusual: true,
       });
       expect('there is a history', !isError);

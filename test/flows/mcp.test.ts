@@ -243,8 +243,15 @@ describe('MCP', function () {
         });
         // Whoever said no is not asked again.
         assert.equal(await erase(1, yes), true);
-        assert.equal(await erase(9, yes), false);
+        const read: string[] = [];
+        const yesAfterReading = (message: string): ReturnType<typeof yes> => {
+          read.push(message);
+          return yes();
+        };
+        assert.equal(await erase(9, yesAfterReading), false);
         assert.deepEqual(reached, [`${mine.id} erase`]);
+        // The person is told what and where, not only that a tool wants something.
+        assert.match(read[0]!, /erase .*'sector':9.* at "lamp in the hall"/);
         // One yes is good for one call.
         assert.equal(await erase(9), true);
         assert.deepEqual(reached, []);

@@ -13,6 +13,8 @@ import type { McpCall, McpCaller } from './types.ts';
 
 /** What waits for a person's word. */
 export interface Approvals {
+  /** What is to be approved, in a sentence for a person; undefined if there is no such approval. */
+  question(approvalId: string): string | undefined;
   /** @throws RpcError when it does not wait any more */
   grant(approvalId: string, through: McpCaller): Promise<void>;
   deny(approvalId: string, through: McpCaller): Promise<void>;
@@ -60,13 +62,14 @@ export function createConfirmation(approvals: Approvals | undefined): Confirmati
     error: RpcError,
     approvalId: string,
   ): Promise<InputRequiredResult> => {
-    const what = cleanText(JSON.stringify(args), longestArguments);
+    const asked = approvals?.question(approvalId);
+    const what = asked ?? `${method} ${cleanText(JSON.stringify(args), longestArguments)}`;
     const reason = cleanText(error.reason, longestReason);
     const confirm = { type: 'boolean' as const, title: 'Do it', default: false };
     return inputRequired({
       inputRequests: {
         [question]: inputRequired.elicit({
-          message: `May ${method} be carried out? ${what} (${reason})`,
+          message: `May this be done? ${what} (${reason})`,
           requestedSchema: {
             type: 'object',
             properties: { confirm },

@@ -10,6 +10,7 @@ import {
   requiredString,
 } from '../params.ts';
 import { ErrorCode, RpcError } from '../rpc/errors.ts';
+import { placeName, quoted } from '../rpc/quoted.ts';
 import { narrowsDevices } from '../security/scope-rules.ts';
 import type { Principal } from '../security/types.ts';
 import { markUntrusted } from '../untrusted.ts';
@@ -68,6 +69,24 @@ const withoutPeople = ({
 
 const foreign = ['reason', 'agents', 'note', 'asked_by_name'];
 const ofSteps = ['steps[].name', 'steps[].arguments'];
+
+const mostAsked = 10;
+
+/** What is to be approved, in a sentence for a person: each command with what it is given, and where. */
+export function approvalQuestion({ steps, reason }: ShownApproval): string {
+  const said = steps
+    .slice(0, mostAsked)
+    .map(
+      ({ device_id, name, command, arguments: args }) =>
+        `${placeName(command)} ${quoted(JSON.stringify(args), 500)} at ${name === undefined ? device_id : `${quoted(name)} (${device_id})`}`,
+    );
+  const more = steps.length - said.length;
+  return [
+    ...said,
+    ...(more > 0 ? [`and ${more} more commands`] : []),
+    ...(reason === undefined ? [] : [`because, it says, ${quoted(reason, 200)}`]),
+  ].join('; ');
+}
 
 export function createApprovalQueries(deps: {
   approvals: Approvals;

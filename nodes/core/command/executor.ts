@@ -267,11 +267,14 @@ export function createCommandExecutor(deps: ExecutorDeps): CommandExecutor {
   /** What waits for a device goes first, in its order. */
   const isReachable = (request: CommandRequest): boolean => {
     const { device } = request.target;
+    const link = deps.link();
     return (
       device.status !== 'offline' &&
       !busy.has(device.device_id) &&
       !waiting.has(device.device_id) &&
-      deps.link() !== undefined
+      link !== undefined &&
+      // A device that just came back is there before it listens.
+      link.listens?.(request.targetId) !== false
     );
   };
   const waitFor = async (given: ReadCall, call: Call): Promise<ExecuteResult> => {

@@ -151,6 +151,7 @@ describe('the endpoint of MCP', function () {
       await start({
         real: true,
         approvals: {
+          question: (id) => (id === 'approval-1' ? 'erase at "Disk"' : undefined),
           grant: (id) => Promise.resolve(void granted.push(id)),
           deny: (id) => Promise.resolve(void denied.push(id)),
         },
@@ -194,7 +195,7 @@ describe('the endpoint of MCP', function () {
           assert.deepEqual(granted, ['approval-1']);
           assert.equal(done, 1);
           assert.equal(asked.length, 1);
-          assert.match(asked[0]!, /test\.erase/);
+          assert.match(asked[0]!, /erase at "Disk"/);
         });
 
         it('with a no nothing is done, and it is denied', async () => {

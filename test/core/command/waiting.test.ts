@@ -89,6 +89,18 @@ describe('a command that waits for its device', () => {
     assert.equal(sent.length, 1);
   });
 
+  it('waits for a device that is online and does not listen yet', async () => {
+    const { give, sent, clock, commands, device_id, link, comesBack } = await setUp();
+    await comesBack(commands, device_id);
+    link.listens = false;
+    assert.equal((await give('read')).status, 'queued');
+    assert.equal(sent.length, 0);
+    link.listens = true;
+    clock.advance(500);
+    await settled();
+    assert.equal(sent.length, 1);
+  });
+
   it('waits on over a restart, is sent once, and not again after it was', async () => {
     const { give, sent, start, comesBack, commands, device_id, reply, stateOf } = await setUp();
     const { command_id } = await give('open', { arguments: { text: 'x'.repeat(10_000) } });
