@@ -56,6 +56,14 @@ describe('npm run bench', function () {
     assert.match(stdout, /\| addresses banned, tries refused or cut unlooked at \| 10, [\d,]+ \|/);
   });
 
+  it('asks what a model would, of many devices and while others report', async () => {
+    const { stdout } = await bench('llm', '--quick');
+    assert.match(stdout, /\| `tools\/list` with 200 devices \| 8 tools, [\d,]+ bytes \|/);
+    assert.match(stdout, /\| mistakes repaired by what the error says \| (\d+) of \1 \|/);
+    assert.match(stdout, /\| wrong guesses \| 0 \|/);
+    assert.match(stdout, /\| tools, all, 500 messages a second coming in \| median [\d.]+ ms/);
+  });
+
   it('profiles the hubs and says where the time went', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'bench-profiles-'));
     try {
