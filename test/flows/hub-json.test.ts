@@ -35,8 +35,8 @@ describe('flows/hub.json', () => {
         'Live',
         'Access',
         'Language models',
-        'Your own',
         'Plans and approvals',
+        'Your own',
       ],
     );
   });

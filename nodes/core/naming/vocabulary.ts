@@ -1,4 +1,5 @@
-import { editDistance, slipsIn } from './distance.ts';
+import { editDistance } from '../edit-distance.ts';
+import { slipsIn } from './slips.ts';
 
 /** Words that can be found by what is nearly their spelling. */
 export interface Vocabulary {

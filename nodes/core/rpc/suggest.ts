@@ -1,3 +1,5 @@
+import { editDistance } from '../edit-distance.ts';
+
 /** Longest name that is compared; what is longer is no slip of the finger. */
 const maxLength = 128;
 
@@ -20,31 +22,4 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
     }
   }
   return best;
-}
-
-/** Optimal string alignment distance; gives up with `bound` as soon as it cannot be less. */
-function editDistance(a: string, b: string, bound: number): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    let least = i;
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1];
-      let cost = Math.min(
-        (last[j] ?? 0) + 1,
-        (row[j - 1] ?? 0) + 1,
-        (last[j - 1] ?? 0) + (same ? 0 : 1),
-      );
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
-        cost = Math.min(cost, (beforeLast[j - 2] ?? 0) + 1);
-      }
-      row.push(cost);
-      least = Math.min(least, cost);
-    }
-    if (least >= bound) return bound;
-    beforeLast = last;
-    last = row;
-  }
-  return last[b.length] ?? bound;
 }

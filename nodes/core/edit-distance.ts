@@ -1,10 +1,3 @@
-/** How many letters may be wrong in a word of so many for it still to be meant. */
-export function slipsIn(length: number): number {
-  if (length < 4) return 0;
-  if (length < 8) return 1;
-  return length < 12 ? 2 : 3;
-}
-
 /** Optimal string alignment distance (a swap of neighbours is one); `bound` as soon as it cannot be less. */
 export function editDistance(a: string, b: string, bound: number): number {
   if (Math.abs(a.length - b.length) >= bound) return bound;
