@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { figuresOf, judge, phrasesOf, phraseSets } from '../../test/support/houses.ts';
+import { measureNames } from '../../test/support/houses.ts';
 import { openMistakeSite } from '../../test/support/mistakes.ts';
 import { callAndRepair } from '../../test/support/repair.ts';
 import { runApart, startApart } from '../apart.mjs';
@@ -53,8 +53,8 @@ export async function run({ quick, log }) {
   log('mistakes');
   const repairs = await withHub(repairAll);
   log('phrases');
-  const phrases = [];
-  for (const set of phraseSets) phrases.push({ set, ...figuresOf(await judge(phrasesOf(set))) });
+  const names = await measureNames();
+  const phrases = Object.entries(names).map(([set, figures]) => ({ set, ...figures }));
   const largest = Math.max(...bytes.flatMap(({ answers }) => Object.values(answers)));
   return {
     name: 'What a language model gets',

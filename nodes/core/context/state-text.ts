@@ -1,8 +1,9 @@
+import { plural } from '../answer/wording.ts';
 import type { AlertRecord } from '../alert/types.ts';
 import type { DeviceSummary } from '../device/ports.ts';
 import { quoted } from '../rpc/quoted.ts';
 import type { LatestReading } from '../telemetry/ports.ts';
-import { agoText, plural, unitText } from './wording.ts';
+import { agoText, unitText } from './wording.ts';
 
 /** A newest reading, and the name of the sensor it is of. */
 export type StateReading = Pick<

@@ -14,10 +14,6 @@ export function agoText(ms: number): string {
   return step === undefined ? 'now' : `${Math.floor(ms / step)} ${unit} ago`;
 }
 
-export function plural(count: number, one: string): string {
-  return `${count} ${one}${count === 1 ? '' : 's'}`;
-}
-
 /** A unit as it is where it is one short word or sign, which can say nothing; any other is quoted. */
 export function unitText(unit: string): string {
   const clean = cleanText(unit, 64);
